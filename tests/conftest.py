@@ -1,0 +1,35 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+TEST_DATA = Path(__file__).resolve().parent / 'data'
+
+
+@pytest.fixture(scope='session')
+def repo() -> Path:
+    """Root of the checkout."""
+    return REPO
+
+
+@pytest.fixture(scope='session')
+def parity_dir() -> Path:
+    """Figures recorded from the official implementations."""
+    return TEST_DATA / 'parity'
+
+
+@pytest.fixture(scope='session')
+def external_data() -> Path:
+    """Real annotations and photographs that cannot be redistributed.
+
+    ``$SCM_TEST_DATA``, or a folder ``shared`` beside the checkout; the tests
+    that need it are skipped where neither exists.
+    """
+    root = Path(os.environ.get('SCM_TEST_DATA', REPO.parent / 'shared'))
+    if not (root / 'metadata').is_dir():
+        pytest.skip(f'no external test data at {root} (set SCM_TEST_DATA)')
+    return root
