@@ -1,0 +1,314 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Checks and one repair of the environment, done before mmpretrain loads.
+
+Four faults of an installation end in errors that name neither the cause nor
+the cure. :func:`prepare_environment` finds them first and says what to do:
+
+* a torchvision wheel that does not fit torch (repaired on a torch without
+  CUDA, where the compiled half of torchvision is not needed);
+* the two lines of the OpenMMLab packages installed over each other;
+* a package that is missing or too old;
+* this package under a second name, or behind a foreign package ``projects``.
+
+Only the standard library is imported with this module.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+
+#: Modules needed: lowest version (included), highest (excluded), and what
+#: to give to pip. Both package lines have these module names.
+REQUIRED_MODULES: dict[str, tuple[str, str, str]] = {
+    'mmengine': ('0.10.0', '1.0.0', 'onedl-mmengine'),
+    'mmcv': ('2.0.0', '3.0.0', 'onedl-mmcv'),
+    'mmpretrain': ('1.2.0', '2.0.0', 'onedl-mmpretrain'),
+}
+#: Distributions of either line that own the same folders.
+UPSTREAM_LINE = (
+    'mmengine',
+    'mmengine-lite',
+    'mmcv',
+    'mmcv-full',
+    'mmcv-lite',
+    'mmpretrain',
+    'mmdet',
+)
+ONEDL_LINE = (
+    'onedl-mmengine',
+    'onedl-mmcv',
+    'onedl-mmpretrain',
+    'onedl-mmdetection',
+)
+#: What ``import torchvision`` needs to exist, from its C++ sources.
+TORCHVISION_SCHEMAS = {
+    'nms': 'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+    'qnms': 'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
+}
+
+_PACKAGE = 'projects.scm'
+_INSTALL = 'See "Installation" in the README, or run tools/setup_env.sh.'
+_done = False
+_schemas = None  # a torch.library.Library drops its schemas when collected
+
+
+class BrokenEnvironmentError(RuntimeError):
+    """The environment cannot run this package; the message says why.
+
+    Not an ``ImportError``: MMEngine replaces those, when they come out of
+    ``custom_imports``, by a general hint at ``PYTHONPATH``.
+    """
+
+
+def prepare_environment() -> None:
+    """Check the environment and make ``import mmpretrain`` possible.
+
+    To be called before the first import of mmpretrain; ``projects.scm`` does
+    so when it is imported. Later calls return at once.
+
+    Raises:
+        BrokenEnvironmentError: For each of the faults this module lists.
+    """
+    global _done
+    if _done:
+        return
+    check_package_name(__name__, __file__)
+    check_projects_package(sys.modules.get('projects'))
+    check_package_lines(installed_distributions(UPSTREAM_LINE + ONEDL_LINE))
+    prepare_torchvision()
+    check_module_versions()
+    _done = True
+
+
+def check_package_name(name: str, file: str) -> None:
+    """Refuse an import under any name but ``projects.scm``.
+
+    A second name would run every registration a second time.
+
+    Args:
+        name: ``__name__`` of this module, as it was imported.
+        file: Its file, for the message.
+
+    Raises:
+        BrokenEnvironmentError: If ``name`` starts with another package.
+    """
+    if not name.startswith(f'{_PACKAGE}.'):
+        root = Path(file).resolve().parents[3]
+        raise BrokenEnvironmentError(
+            f'{file} was imported as "{name}", but the package has one name, '
+            f'"{_PACKAGE}". Put {root} on the path (PYTHONPATH, or `pip '
+            f'install -e {root}`), no folder below it, and use `import '
+            f'{_PACKAGE}`.'
+        )
+
+
+def check_projects_package(package: ModuleType | None) -> None:
+    """Refuse a regular package called ``projects``.
+
+    ``projects`` has no ``__init__.py``: any number of repositories may add to
+    such a namespace package. A regular package of that name, anywhere on the
+    path, hides all the others.
+
+    Args:
+        package: The module ``projects``, or None if there is none.
+
+    Raises:
+        BrokenEnvironmentError: If ``package`` comes from a file.
+    """
+    file = getattr(package, '__file__', None)
+    if file is not None:
+        raise BrokenEnvironmentError(foreign_projects_message(file))
+
+
+def find_foreign_projects(path: Iterable[str] | None = None) -> str | None:
+    """File of a regular package ``projects`` that hides ours, or None.
+
+    Imports nothing, so it also works where ``import projects.scm`` fails.
+
+    Args:
+        path: Folders to look into. Defaults to ``sys.path``.
+    """
+    if path is None:
+        spec = importlib.util.find_spec('projects')
+    else:
+        spec = PathFinder.find_spec('projects', [*path])
+    return None if spec is None else spec.origin
+
+
+def foreign_projects_message(file: str) -> str:
+    """What to tell about the regular package ``projects`` in ``file``."""
+    return (
+        f'A foreign package "projects" hides {_PACKAGE}: {file}. Python takes '
+        'a package with an __init__.py before all folders of the same name '
+        'without one, wherever they stand on the path. Remove that file (it '
+        f'is not needed to import what lies beside it), or take '
+        f'{Path(file).parent.parent} off the path (PYTHONPATH, .pth files, '
+        '`pip install -e`).'
+    )
+
+
+def installed_distributions(names: Iterable[str]) -> dict[str, str]:
+    """Versions of those of the named distributions that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def check_package_lines(installed: Mapping[str, str]) -> None:
+    """Refuse distributions of both lines of the OpenMMLab packages.
+
+    ``mmengine`` and ``onedl-mmengine`` (and so on) install into the same
+    folders: what is imported then is a mixture, which depends on the order of
+    installation. Either line alone is accepted.
+
+    Args:
+        installed: Distribution name -> version.
+
+    Raises:
+        BrokenEnvironmentError: If both lines are present.
+    """
+    upstream = [n for n in installed if n in UPSTREAM_LINE]
+    onedl = [n for n in installed if n in ONEDL_LINE]
+    if not (upstream and onedl):
+        return
+
+    def listed(names: list[str]) -> str:
+        return ', '.join(f'{name} {installed[name]}' for name in names)
+
+    raise BrokenEnvironmentError(
+        f'Two lines of the OpenMMLab packages are installed together: '
+        f'{listed(upstream)} and {listed(onedl)}. They own the same folders '
+        'and have overwritten parts of each other. Remove both (`pip '
+        f'uninstall {" ".join(upstream + onedl)}`), then install one line '
+        f'again. {_INSTALL}'
+    )
+
+
+def check_module_versions(
+    required: Mapping[str, tuple[str, str, str]] = REQUIRED_MODULES,
+    import_module: Callable[[str], ModuleType] = importlib.import_module,
+) -> None:
+    """Import the framework's modules and check their versions.
+
+    The module's own version counts, not the name of its distribution, so
+    either line of the packages, or a source checkout, will do.
+
+    Args:
+        required: Module -> (lowest version, first version that is too high,
+            distribution to install).
+        import_module: How a module is imported.
+
+    Raises:
+        BrokenEnvironmentError: If a module is missing or its version is out
+            of its range.
+    """
+    for name, (low, high, distribution) in required.items():
+        wanted = f'{name} >= {low}, < {high}'
+        cure = f'Install {distribution}. {_INSTALL}'
+        try:
+            version = import_module(name).__version__
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise BrokenEnvironmentError(
+                f'{wanted} is needed and not installed. {cure}'
+            ) from error
+        from mmengine.utils import digit_version
+
+        if (
+            not digit_version(low)
+            <= digit_version(version)
+            < digit_version(high)
+        ):
+            raise BrokenEnvironmentError(
+                f'{wanted} is needed, found {version}. {cure}'
+            )
+
+
+def prepare_torchvision() -> None:
+    """Make ``import torchvision``, which mmpretrain needs, work.
+
+    torchvision wheels of a package index are commonly built for a torch with
+    CUDA. Beside a torch without it their library ``_C`` does not load, its
+    operators stay unknown, and the import ends in ``operator torchvision::nms
+    does not exist``. The Python half, transforms and datasets included, works
+    once the two operators it names are declared, which is done here. Calling
+    them still ends in torchvision's own error about missing C++ operators.
+
+    Raises:
+        BrokenEnvironmentError: If torch or torchvision is missing, or if they
+            do not match and torch has CUDA.
+    """
+    global _schemas
+    if 'torchvision' in sys.modules:
+        return
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise BrokenEnvironmentError(
+            f'torch is not installed. {_INSTALL}'
+        ) from error
+    spec = importlib.util.find_spec('torchvision')
+    if spec is None or spec.origin is None:
+        raise BrokenEnvironmentError(
+            f'torchvision is not installed; mmpretrain needs it. {_INSTALL}'
+        )
+    problem = load_torchvision_library(Path(spec.origin).parent)
+    if problem is None:
+        return
+    if torch.backends.cuda.is_built():
+        raise BrokenEnvironmentError(torchvision_message(problem))
+    missing = [
+        schema
+        for name, schema in TORCHVISION_SCHEMAS.items()
+        if not hasattr(torch.ops.torchvision, name)
+    ]
+    _schemas = torch.library.Library('torchvision', 'FRAGMENT')
+    for schema in missing:
+        _schemas.define(schema)
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError, AttributeError) as error:
+        raise BrokenEnvironmentError(torchvision_message(error)) from error
+
+
+def load_torchvision_library(folder: Path) -> Exception | None:
+    """Load torchvision's compiled library; return why it does not load.
+
+    Args:
+        folder: The folder of the package torchvision.
+    """
+    import torch
+
+    spec = PathFinder.find_spec('_C', [str(folder)])
+    if spec is None or spec.origin is None:
+        return FileNotFoundError(f'no library _C in {folder}')
+    try:
+        torch.ops.load_library(spec.origin)
+    except (OSError, RuntimeError) as error:
+        return error
+    return None
+
+
+def torchvision_message(problem: Exception) -> str:
+    """What to tell about a torchvision that does not fit torch."""
+    found = installed_distributions(('torch', 'torchvision'))
+    listed = ', '.join(f'{name} {ver}' for name, ver in found.items())
+    return (
+        f'torchvision does not fit torch ({listed}): {problem}. Install the '
+        'pair of one release and one kind (CUDA or CPU) from one index, see '
+        'the table at https://github.com/pytorch/vision#installation, for '
+        'instance `pip install --force-reinstall torch==2.13.0 '
+        'torchvision==0.28.0`.'
+    )
