@@ -1,0 +1,44 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Plain structures: boxes and score maps."""
+
+from .boxes import (
+    boxes_to_frame,
+    coverage_inclusive,
+    iou_half_open,
+    iou_inclusive,
+    scale_boxes,
+    validate_boxes,
+    xywh_to_xyxy,
+    xyxy_to_xywh,
+)
+from .score_maps import (
+    CONTOURS,
+    INTERPOLATIONS,
+    binarize_levels,
+    check_score_map,
+    contour_boxes,
+    normalize_score_map,
+    quantize_score_map,
+    resize_score_map,
+    score_map_to_boxes,
+)
+
+__all__ = [
+    'CONTOURS',
+    'INTERPOLATIONS',
+    'binarize_levels',
+    'boxes_to_frame',
+    'check_score_map',
+    'contour_boxes',
+    'coverage_inclusive',
+    'iou_half_open',
+    'iou_inclusive',
+    'normalize_score_map',
+    'quantize_score_map',
+    'resize_score_map',
+    'scale_boxes',
+    'score_map_to_boxes',
+    'validate_boxes',
+    'xywh_to_xyxy',
+    'xyxy_to_xywh',
+]
