@@ -1,0 +1,124 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Draws results while validating and testing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import mmcv
+import numpy as np
+from mmengine.fileio import get, join_path
+from mmengine.runner import Runner
+from mmpretrain.engine import VisualizationHook
+from mmpretrain.registry import HOOKS
+from mmpretrain.structures import DataSample
+
+from projects.scm.visualization import WSOLVisualizer
+
+__all__ = ['WSOLVisualizationHook']
+
+
+@HOOKS.register_module()
+class WSOLVisualizationHook(VisualizationHook):
+    """Draw every ``interval``-th sample with :class:`WSOLVisualizer`.
+
+    Takes the options that ``tools/test.py --show`` and ``--show-dir`` set.
+    The picture is read again from its file, in its own size and colours.
+    Pictures are named ``<folder>_<file name>``, because files of different
+    classes often share a name.
+
+    Args:
+        enable (bool): Draw at all. Defaults to False.
+        interval (int): Samples (of one process) from one picture to the
+            next; the first of every run is drawn. Defaults to 5000.
+        show (bool): Show every picture in a window. Defaults to False.
+        wait_time (float): Seconds a window stays; 0 is for ever. Defaults
+            to 0.
+        out_dir (str, optional): Folder to write pictures to, instead of the
+            backends of the visualizer. Defaults to None.
+    """
+
+    def __init__(
+        self,
+        enable: bool = False,
+        interval: int = 5000,
+        show: bool = False,
+        wait_time: float = 0.0,
+        out_dir: str | None = None,
+    ) -> None:
+        if interval < 1:
+            raise ValueError(f'interval: expected at least 1, got {interval}')
+        super().__init__(
+            enable=enable, interval=interval, show=show, out_dir=out_dir
+        )
+        self.wait_time = wait_time
+        self._seen = 0
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Count samples from the first one."""
+        self._seen = 0
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Count samples from the first one."""
+        self._seen = 0
+
+    def _draw_samples(
+        self,
+        batch_idx: int,
+        data_batch: dict,
+        data_samples: Sequence[DataSample],
+        step: int = 0,
+    ) -> None:
+        """Draw those samples of a batch whose turn it is.
+
+        Args:
+            batch_idx (int): Not used: samples are counted, since the last
+                batch may be smaller than the others.
+            data_batch (dict): ``inputs``, one uint8 ``(3, H, W)`` BGR tensor
+                a sample, is drawn on where a sample has no ``img_path``.
+            data_samples (Sequence[DataSample]): What the model returned.
+            step (int): Step recorded in the backends. Defaults to 0.
+        """
+        first, self._seen = self._seen, self._seen + len(data_samples)
+        if not self.enable:
+            return
+        if not isinstance(self._visualizer, WSOLVisualizer):
+            raise TypeError(
+                "visualizer: expected type='WSOLVisualizer' in the config, "
+                f'got {type(self._visualizer).__name__}'
+            )
+        for index, data_sample in enumerate(data_samples, first):
+            if index % self.interval:
+                continue
+            path = data_sample.get('img_path')
+            if path is not None:
+                name = '_'.join(Path(path).parts[-2:])
+                image = _read_rgb(path)
+            else:
+                name = str(index)
+                image = _input_to_rgb(data_batch['inputs'][index - first])
+            out_file = None
+            if self.out_dir is not None:
+                out_file = join_path(self.out_dir, f'{name}_{step}.png')
+            self._visualizer.add_datasample(
+                name,
+                image,
+                data_sample,
+                show=self.show,
+                wait_time=self.wait_time,
+                out_file=out_file,
+                step=step,
+            )
+
+
+def _read_rgb(path: str) -> np.ndarray:
+    """Read a picture as uint8 ``(H, W, 3)``, RGB."""
+    image = mmcv.imfrombytes(get(path), channel_order='rgb', backend='pillow')
+    if image is None:
+        raise ValueError(f'{path}: not a picture that can be decoded')
+    return image
+
+
+def _input_to_rgb(tensor: object) -> np.ndarray:
+    """A model input before preprocessing, uint8 BGR ``(3, H, W)``, as RGB."""
+    image = tensor.permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)

@@ -1,0 +1,118 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Pictures side by side, with captions: how a box came about.
+
+Pure functions on arrays, as in :mod:`projects.scm.visualization.drawing`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from projects.scm.visualization.drawing import check_image, load_font
+
+__all__ = ['Panel', 'map_caption', 'tile_panels']
+
+_PAPER, _INK = (255, 255, 255), (32, 32, 32)
+
+
+class Panel(NamedTuple):
+    """One picture and the words under it."""
+
+    caption: str
+    """One or several lines."""
+    image: np.ndarray
+    """uint8 (H, W, 3), RGB."""
+
+
+def map_caption(name: str, score_map: np.ndarray) -> str:
+    """A caption that tells the range, which the colours do not."""
+    low, high = np.min(score_map), np.max(score_map)
+    return f'{name}\n{low:.3g} … {high:.3g}'
+
+
+def tile_panels(
+    panels: Sequence[Panel],
+    columns: int | None = None,
+    height: int = 224,
+    gap: int = 8,
+) -> np.ndarray:
+    """Lay panels out in rows, all at one height, with captions below.
+
+    Args:
+        panels (Sequence[Panel]): At least one; their pictures may differ in
+            size and aspect.
+        columns (int, optional): Panels a row. Defaults to None: all in one.
+        height (int): Height of every picture in pixels. Defaults to 224.
+        gap (int): White space between and around panels. Defaults to 8.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``, RGB.
+    """
+    if not panels:
+        raise ValueError('panels: expected at least one, got none')
+    for panel in panels:
+        check_image(panel.image)
+    columns = len(panels) if columns is None else columns
+    if columns < 1 or height < 1:
+        raise ValueError(
+            'columns and height: expected at least 1, got '
+            f'{columns} and {height}'
+        )
+    images = [_to_height(panel.image, height) for panel in panels]
+    cell_w = max(image.shape[1] for image in images)
+    font = load_font(max(9, height // 16))
+    probe = ImageDraw.Draw(Image.new('RGB', (1, 1)))
+    captions = [_fit(probe, p.caption, cell_w, font) for p in panels]
+    boxes = [probe.multiline_textbbox((0, 0), c, font=font) for c in captions]
+    text_h = max(int(box[3]) for box in boxes) + gap // 2
+
+    rows = -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    step_x, step_y = cell_w + gap, height + text_h + gap
+    sheet = Image.new(
+        'RGB', (columns * step_x + gap, rows * step_y + gap), _PAPER
+    )
+    draw = ImageDraw.Draw(sheet)
+    for index, (image, caption) in enumerate(
+        zip(images, captions, strict=True)
+    ):
+        row, column = divmod(index, columns)
+        x = gap + column * step_x
+        y = gap + row * step_y
+        offset = (cell_w - image.shape[1]) // 2
+        sheet.paste(Image.fromarray(image), (x + offset, y))
+        draw.multiline_text(
+            (x + cell_w / 2, y + height + gap // 2),
+            caption,
+            fill=_INK,
+            font=font,
+            anchor='ma',
+            align='center',
+        )
+    return np.array(sheet)
+
+
+def _to_height(image: np.ndarray, height: int) -> np.ndarray:
+    """Resize to ``height``, keeping the aspect."""
+    old_h, old_w = image.shape[:2]
+    if old_h == height:
+        return image
+    size = (max(1, round(old_w * height / old_h)), height)
+    shrink = height < old_h
+    flag = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=flag)
+
+
+def _fit(
+    draw: ImageDraw.ImageDraw, caption: str, width: int, font: object
+) -> str:
+    """Cut lines that are wider than the panel, with an ellipsis."""
+    lines = []
+    for line in caption.split('\n'):
+        while len(line) > 1 and draw.textlength(line, font=font) > width:
+            line = line.removesuffix('…')[:-1] + '…'
+        lines.append(line)
+    return '\n'.join(lines)

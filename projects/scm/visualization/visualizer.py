@@ -1,0 +1,227 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Draws one localization result: boxes and heat map beside the picture."""
+
+from typing import Any
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine.dist import master_only
+from mmpretrain.registry import VISUALIZERS
+from mmpretrain.structures import DataSample
+from mmpretrain.visualization import UniversalVisualizer
+
+from projects.scm.structures.boxes import scale_boxes
+from projects.scm.visualization.drawing import (
+    GT_COLOR,
+    PRED_COLOR,
+    check_image,
+    draw_boxes,
+    overlay_heatmap,
+)
+from projects.scm.visualization.panels import Panel, tile_panels
+
+__all__ = ['WSOLVisualizer', 'map_of_label']
+
+
+def map_of_label(
+    score_maps: Any, score_map_labels: Any, label: int
+) -> np.ndarray:
+    """Pick the score map of one class out of those that were kept.
+
+    Args:
+        score_maps (Tensor | np.ndarray): ``(K, h, w)``.
+        score_map_labels (Tensor | np.ndarray): ``(K,)``, class of each map.
+        label (int): The class.
+
+    Returns:
+        np.ndarray: float32 ``(h, w)``.
+
+    Raises:
+        ValueError: If no map of that class was kept.
+    """
+    labels = np.asarray(score_map_labels).reshape(-1).tolist()
+    if label not in labels:
+        raise ValueError(
+            f'score_map_labels: expected class {label} among them, got '
+            f'{labels}'
+        )
+    return np.asarray(score_maps, dtype=np.float32)[labels.index(label)]
+
+
+@VISUALIZERS.register_module()
+class WSOLVisualizer(UniversalVisualizer):
+    """Visualizer of weakly supervised object localization.
+
+    Besides what :class:`mmpretrain.visualization.UniversalVisualizer` draws,
+    :meth:`add_datasample` draws two panels: the picture with the annotated
+    boxes (sky blue) and the predicted ones (orange), and the same over the
+    heat map of the predicted class.
+
+    Args:
+        opacity (float): Of the heat map, 0 to 1. Defaults to 0.5.
+        panel_height (int): Height of a panel in pixels; pictures are resized
+            to it, so that boxes and tags are readable on small inputs too.
+            Defaults to 384.
+        name (str): Name of the instance. Defaults to ``'visualizer'``.
+        **kwargs: As of the parent: ``vis_backends``, ``save_dir``…
+    """
+
+    def __init__(
+        self,
+        opacity: float = 0.5,
+        panel_height: int = 384,
+        name: str = 'visualizer',
+        **kwargs: Any,
+    ) -> None:
+        if not 0 <= opacity <= 1:
+            raise ValueError(f'opacity: expected 0 to 1, got {opacity}')
+        if panel_height < 1:
+            raise ValueError(
+                f'panel_height: expected at least 1, got {panel_height}'
+            )
+        super().__init__(name=name, **kwargs)
+        self.opacity = opacity
+        self.panel_height = panel_height
+
+    @master_only
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: DataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        out_file: str | None = None,
+        step: int = 0,
+    ) -> np.ndarray:
+        """Draw one result; the data sample is not changed.
+
+        Args:
+            name (str): Identifier of the picture in the backends, title of
+                the window.
+            image (np.ndarray): uint8 ``(H, W, 3)``, **RGB**: the original
+                picture, or that picture resized as a whole, to any size.
+            data_sample (DataSample, optional): May hold ``instances`` (the
+                annotation, boxes in pixels of ``ori_shape``),
+                ``pred_instances`` (same frame), ``score_maps`` with
+                ``score_map_labels``, ``gt_label``, ``pred_label`` and
+                ``pred_score``; what is absent is not drawn.
+            draw_gt (bool): Draw the annotation. Defaults to True.
+            draw_pred (bool): Draw the prediction. Defaults to True.
+            show (bool): Show the result in a window. Defaults to False.
+            wait_time (float): Seconds the window stays; 0 is for ever.
+                Defaults to 0.
+            out_file (str, optional): Where the result is written instead of
+                the backends. Defaults to None.
+            step (int): Step recorded in the backends. Defaults to 0.
+
+        Returns:
+            np.ndarray: What was drawn, uint8 ``(H', W', 3)``, RGB.
+
+        Raises:
+            ValueError: If the picture is no uint8 RGB array or the maps kept
+                do not include the predicted class.
+        """
+        check_image(image)
+        data_sample = DataSample() if data_sample is None else data_sample
+        canvas = _resize_to_height(image, self.panel_height)
+        ori_shape = data_sample.get('ori_shape', image.shape[:2])
+
+        captions, layers = [], []
+        if draw_gt:
+            captions += self._caption_gt(data_sample)
+            layers += _layer_gt(data_sample)
+        heat = None
+        if draw_pred:
+            captions += self._caption_pred(data_sample)
+            layers += _layer_pred(data_sample)
+            if 'score_maps' in data_sample and 'pred_label' in data_sample:
+                score_map = map_of_label(
+                    data_sample.score_maps.cpu(),
+                    data_sample.score_map_labels.cpu(),
+                    int(data_sample.pred_label),
+                )
+                heat = overlay_heatmap(canvas, score_map, self.opacity)
+
+        panels = [Panel('\n'.join(captions), canvas)]
+        if heat is not None:
+            panels.append(Panel('score map of the predicted class', heat))
+        drawn = tile_panels(
+            [
+                Panel(caption, _draw_layers(picture, layers, ori_shape))
+                for caption, picture in panels
+            ],
+            height=self.panel_height,
+        )
+
+        self.set_image(drawn)
+        if show:
+            self.show(drawn, win_name=name, wait_time=wait_time)
+        if out_file is not None:
+            mmcv.imwrite(drawn[..., ::-1], out_file)
+        else:
+            self.add_image(name, drawn, step=step)
+        return drawn
+
+    def _class_name(self, label: int) -> str:
+        """``3 (wren)``, or ``3`` where the dataset tells no names."""
+        classes = (self.dataset_meta or {}).get('classes')
+        return f'{label} ({classes[label]})' if classes else str(label)
+
+    def _caption_gt(self, data_sample: DataSample) -> list[str]:
+        """One line that tells the annotated classes."""
+        if 'gt_label' not in data_sample:
+            return []
+        names = map(self._class_name, data_sample.gt_label.tolist())
+        return ['ground truth: ' + ', '.join(names)]
+
+    def _caption_pred(self, data_sample: DataSample) -> list[str]:
+        """One line that tells the predicted class and its score."""
+        if 'pred_label' not in data_sample:
+            return []
+        label = int(data_sample.pred_label)
+        line = f'predicted: {self._class_name(label)}'
+        if 'pred_score' in data_sample:
+            line += f', {float(data_sample.pred_score[label]):.2f}'
+        return [line]
+
+
+def _resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
+    """Resize to ``height``, keeping the aspect."""
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    shrink = height < image.shape[0]
+    flag = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=flag)
+
+
+def _layer_gt(data_sample: DataSample) -> list[tuple]:
+    """Annotated boxes with their colour, tags and the place of the tags."""
+    instances = data_sample.get('instances') or []
+    boxes = [instance['bbox'] for instance in instances]
+    tags = [
+        'ignored' if instance.get('ignore_flag') else 'ground truth'
+        for instance in instances
+    ]
+    return [(boxes, GT_COLOR, tags, False)]
+
+
+def _layer_pred(data_sample: DataSample) -> list[tuple]:
+    """Predicted boxes with their colour, tags and the place of the tags."""
+    if 'pred_instances' not in data_sample:
+        return []
+    boxes = data_sample.pred_instances.bboxes.detach().cpu().numpy()
+    return [(boxes, PRED_COLOR, ['predicted'] * len(boxes), True)]
+
+
+def _draw_layers(
+    picture: np.ndarray, layers: list[tuple], ori_shape: tuple[int, int]
+) -> np.ndarray:
+    """Draw boxes, given in pixels of ``ori_shape``, on a resized picture."""
+    height, width = picture.shape[:2]
+    for boxes, color, tags, below in layers:
+        scaled = scale_boxes(boxes, ori_shape[1::-1], (width, height))
+        picture = draw_boxes(picture, scaled, color, tags, below=below)
+    return picture
