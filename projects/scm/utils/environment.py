@@ -93,14 +93,14 @@ def check_package_name(name: str, file: str) -> None:
     A second name would run every registration a second time.
 
     Args:
-        name: ``__name__`` of this module, as it was imported.
+        name: ``__name__`` of the package or of a module in it.
         file: Its file, for the message.
 
     Raises:
         BrokenEnvironmentError: If ``name`` starts with another package.
     """
-    if not name.startswith(f'{_PACKAGE}.'):
-        root = Path(file).resolve().parents[3]
+    if name != _PACKAGE and not name.startswith(f'{_PACKAGE}.'):
+        root = Path(__file__).resolve().parents[3]
         raise BrokenEnvironmentError(
             f'{file} was imported as "{name}", but the package has one name, '
             f'"{_PACKAGE}". Put {root} on the path (PYTHONPATH, or `pip '
