@@ -1,5 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Plain structures: boxes and score maps."""
+"""Plain structures: boxes, score maps, token features."""
 
 from .boxes import (
     boxes_to_frame,
@@ -22,10 +22,12 @@ from .score_maps import (
     resize_score_map,
     score_map_to_boxes,
 )
+from .tokens import TokenFeatures
 
 __all__ = [
     'CONTOURS',
     'INTERPOLATIONS',
+    'TokenFeatures',
     'binarize_levels',
     'boxes_to_frame',
     'check_score_map',

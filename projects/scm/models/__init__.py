@@ -1,0 +1,28 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Backbones, the calibration module, heads and test-time augmentation."""
+
+from .backbones import (
+    TSCAMEVA02,
+    TokenAttentionMixin,
+    TSCAMBEiT,
+    TSCAMDeiT3,
+    TSCAMDistilledViT,
+    TSCAMViT,
+)
+from .calibration import ActivationDiffusionBlock, SpatialCalibration
+from .heads import SCMHead, TSCAMHead
+from .tta import FlipTTA
+
+__all__ = [
+    'TSCAMEVA02',
+    'ActivationDiffusionBlock',
+    'FlipTTA',
+    'SCMHead',
+    'SpatialCalibration',
+    'TSCAMBEiT',
+    'TSCAMDeiT3',
+    'TSCAMDistilledViT',
+    'TSCAMHead',
+    'TSCAMViT',
+    'TokenAttentionMixin',
+]

@@ -1,0 +1,23 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Vision transformers that give tokens and class-token attention."""
+
+from .checkpoint_keys import convert_official_keys, convert_timm_keys
+from .tscam_vit import (
+    TSCAMEVA02,
+    TokenAttentionMixin,
+    TSCAMBEiT,
+    TSCAMDeiT3,
+    TSCAMDistilledViT,
+    TSCAMViT,
+)
+
+__all__ = [
+    'TSCAMEVA02',
+    'TSCAMBEiT',
+    'TSCAMDeiT3',
+    'TSCAMDistilledViT',
+    'TSCAMViT',
+    'TokenAttentionMixin',
+    'convert_official_keys',
+    'convert_timm_keys',
+]

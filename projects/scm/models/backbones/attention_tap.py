@@ -1,0 +1,170 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Reading the class token's attention without copying a forward.
+
+Two seams of the attention modules of mmpretrain are used. Both taps have no
+parameters and no buffers, so state dicts stay those of the stock backbones.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmpretrain.models.utils import MultiheadAttention
+from torch import Tensor, nn
+
+
+class _AttentionTap(nn.Module):
+    """Keeps the class token's row of one layer until it is taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._row: Tensor | None = None
+
+    def take(self) -> Tensor:
+        """Return the row of the last forward and forget it.
+
+        Returns:
+            Tensor: Attention of the class token (position 0) to all tokens,
+            mean over heads, shape (B, N); rows sum to 1.
+        """
+        row, self._row = self._row, None
+        if row is None:
+            raise RuntimeError(
+                'no class-token attention was recorded: the layer did not run '
+                'since the last one was taken'
+            )
+        return row
+
+
+class FusedAttentionTap(_AttentionTap):
+    """Fused attention, with the class token's row computed beside it.
+
+    Stands in for the attribute ``scaled_dot_product_attention`` of
+    mmpretrain's ``MultiheadAttention``. The row needs the query of one token
+    only, so memory is linear in tokens and no N×N map exists.
+
+    Args:
+        scale (float, optional): Factor on query·key. Defaults to None, that
+            is (channels of a head) ** -0.5.
+    """
+
+    def __init__(self, scale: float | None = None) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0
+    ) -> Tensor:
+        """Attend.
+
+        Args:
+            query (Tensor): Shape (B, heads, N, d), class token first.
+            key (Tensor): Shape (B, heads, N, d).
+            value (Tensor): Shape (B, heads, N, d).
+            dropout_p (float): Dropout of the attention weights; the recorded
+                row is the one before dropout.
+
+        Returns:
+            Tensor: Shape (B, heads, N, d).
+        """
+        scale = query.size(-1) ** -0.5 if self.scale is None else self.scale
+        logits = (query[:, :, :1] * scale) @ key.transpose(-2, -1)
+        self._row = logits.softmax(-1).mean(1).squeeze(1)
+        return F.scaled_dot_product_attention(
+            query, key, value, dropout_p=dropout_p, scale=scale
+        )
+
+
+class DropoutTap(_AttentionTap):
+    """Dropout on explicit attention weights that records the row passing it.
+
+    Stands in for the module ``attn_drop`` of attention modules that compute
+    the softmax themselves (BEiT, EVA-02).
+
+    Args:
+        p (float): Dropout probability.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, attention: Tensor) -> Tensor:
+        """Drop.
+
+        Args:
+            attention (Tensor): Post-softmax weights (B, heads, N, N).
+
+        Returns:
+            Tensor: The same with dropout while training.
+        """
+        self._row = attention[:, :, 0].mean(1)
+        return F.dropout(attention, self.p, self.training)
+
+
+def attach_taps(
+    layers: nn.ModuleList, scale: float | None = None
+) -> list[_AttentionTap]:
+    """Put a tap into the attention of every layer.
+
+    Args:
+        layers (nn.ModuleList): Encoder layers with an attribute ``attn``.
+        scale (float, optional): Factor on query·key instead of the layer's
+            own. Only for ``MultiheadAttention``. Defaults to None.
+
+    Returns:
+        list[_AttentionTap]: One tap a layer, in order.
+
+    Raises:
+        TypeError: If a layer's attention has neither seam (windowed
+            attention, for instance), or has no place for ``scale``.
+        ValueError: If ``qk_scale`` is set on a layer: the host's
+            implementation of it inverts the scale.
+    """
+    taps = []
+    for index, layer in enumerate(layers):
+        attention = getattr(layer, 'attn', None)
+        if isinstance(attention, MultiheadAttention):
+            if (
+                attention.scaled_dot_product_attention
+                is not F.scaled_dot_product_attention
+            ):
+                raise ValueError(
+                    f'layer {index}: `qk_scale` in `layer_cfgs` is not '
+                    'supported (mmpretrain inverts it); set '
+                    '`attention_scale` of the backbone instead'
+                )
+            tap = FusedAttentionTap(scale)
+            attention.scaled_dot_product_attention = tap
+        elif (
+            isinstance(getattr(attention, 'attn_drop', None), nn.Dropout)
+            and not hasattr(attention, 'w_msa')
+            and scale is None
+        ):
+            tap = DropoutTap(attention.attn_drop.p)
+            attention.attn_drop = tap
+        else:
+            raise TypeError(
+                f'layer {index}: cannot read class-token attention from '
+                f'{type(attention).__name__}'
+                + (f' with attention_scale={scale}' if scale else '')
+                + '. Global self-attention with a class token is needed '
+                '(mmpretrain MultiheadAttention, or one with an `attn_drop`)'
+            )
+        taps.append(tap)
+    return taps
+
+
+def stack_rows(
+    taps: list[_AttentionTap], extra_tokens: int, grid: tuple[int, int]
+) -> Tensor:
+    """Take the rows of all layers as maps over the patches.
+
+    Args:
+        taps (list[_AttentionTap]): Taps of K layers that have just run.
+        extra_tokens (int): Tokens before the patch tokens.
+        grid (tuple[int, int]): Rows h and columns w of patches.
+
+    Returns:
+        Tensor: Shape (B, K, h, w).
+    """
+    rows = torch.stack([tap.take() for tap in taps], dim=1)
+    return rows[..., extra_tokens:].unflatten(-1, grid)

@@ -1,0 +1,130 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Stock vision transformers of mmpretrain that also give attention maps."""
+
+from typing import Any
+
+from mmpretrain.models.backbones import (
+    BEiTViT,
+    DeiT3,
+    DistilledVisionTransformer,
+    VisionTransformer,
+    ViTEVA02,
+)
+from mmpretrain.registry import MODELS
+from torch import Tensor, nn
+
+from projects.scm.structures import TokenFeatures
+
+from .attention_tap import attach_taps, stack_rows
+from .checkpoint_keys import convert_timm_keys, has_timm_keys
+
+
+class TokenAttentionMixin:
+    """Makes a ViT of mmpretrain return :class:`TokenFeatures`.
+
+    Put it before a backbone class that ends in ``_format_output(x, hw)`` and
+    keeps its blocks in ``layers``. No forward is copied, and the state dict
+    is that of the stock backbone.
+
+    Args:
+        attention_scale (float, optional): Factor on query·key instead of
+            (channels of a head) ** -0.5. Defaults to None.
+        **kwargs: Arguments of the stock backbone. ``out_type``,
+            ``out_indices`` and ``with_cls_token`` are fixed.
+
+    Raises:
+        ValueError: If an argument would leave no class token or another
+            output than the last layer's tokens.
+    """
+
+    TOKENS = 'tokens'
+
+    def __init__(
+        self, *args: Any, attention_scale: float | None = None, **kwargs: Any
+    ) -> None:
+        fixed = dict(out_type=self.TOKENS, out_indices=-1, with_cls_token=True)
+        for name, value in fixed.items():
+            if kwargs.pop(name, value) != value:
+                raise ValueError(
+                    f'{type(self).__name__} needs {name}={value!r}: score '
+                    "maps are made of the class token's attention in all "
+                    "layers and the last layer's patch tokens"
+                )
+        super().__init__(*args, out_type=self.TOKENS, **kwargs)
+        self._taps = attach_taps(self.layers, attention_scale)
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Set the mode and, unlike the parent, return the module."""
+        super().train(mode)
+        return self
+
+    def _format_output(self, x: Tensor, hw: tuple[int, int]) -> TokenFeatures:
+        patch = x[:, self.num_extra_tokens :].transpose(1, 2).unflatten(-1, hw)
+        return TokenFeatures(
+            patch, stack_rows(self._taps, self.num_extra_tokens, hw)
+        )
+
+
+class TimmWeightsMixin:
+    """Lets a backbone load weights in timm's naming, DeiT's files included."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._register_load_state_dict_pre_hook(self._rename_timm_keys)
+
+    def _rename_timm_keys(
+        self, state_dict: dict, prefix: str, *args: Any
+    ) -> None:
+        if has_timm_keys(state_dict, prefix):
+            converted = convert_timm_keys(state_dict, prefix)
+            state_dict.clear()
+            state_dict.update(converted)
+            # The parent's hook ran while the names were hidden in `model`.
+            self._prepare_pos_embed(state_dict, prefix)
+
+
+def _with_tokens(parent: type) -> set:
+    return {*parent.OUT_TYPES, TokenAttentionMixin.TOKENS}
+
+
+@MODELS.register_module()
+class TSCAMViT(TimmWeightsMixin, TokenAttentionMixin, VisionTransformer):
+    """ViT, DeiT or DINOv2 with class-token attention, as TS-CAM sees it.
+
+    *TS-CAM: Token Semantic Coupled Attention Map for Weakly Supervised Object
+    Localization* (ICCV 2021). See :class:`TokenAttentionMixin` and
+    mmpretrain's ``VisionTransformer`` for the arguments. DeiT's own weight
+    files load as they are.
+    """
+
+    OUT_TYPES = _with_tokens(VisionTransformer)
+
+
+@MODELS.register_module()
+class TSCAMDistilledViT(
+    TimmWeightsMixin, TokenAttentionMixin, DistilledVisionTransformer
+):
+    """Distilled DeiT (class and distillation token) with attention maps."""
+
+    OUT_TYPES = _with_tokens(DistilledVisionTransformer)
+
+
+@MODELS.register_module()
+class TSCAMDeiT3(TokenAttentionMixin, DeiT3):
+    """DeiT III with attention maps."""
+
+    OUT_TYPES = _with_tokens(DeiT3)
+
+
+@MODELS.register_module()
+class TSCAMBEiT(TokenAttentionMixin, BEiTViT):
+    """BEiT with attention maps; its attention is computed explicitly."""
+
+    OUT_TYPES = _with_tokens(BEiTViT)
+
+
+@MODELS.register_module()
+class TSCAMEVA02(TokenAttentionMixin, ViTEVA02):
+    """EVA-02 with attention maps; its attention is computed explicitly."""
+
+    OUT_TYPES = _with_tokens(ViTEVA02)

@@ -1,0 +1,16 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The Spatial Calibration Module, usable without any registry."""
+
+from .normalize import min_max
+from .spatial_calibration import (
+    OFFICIAL_ITERATIONS,
+    ActivationDiffusionBlock,
+    SpatialCalibration,
+)
+
+__all__ = [
+    'OFFICIAL_ITERATIONS',
+    'ActivationDiffusionBlock',
+    'SpatialCalibration',
+    'min_max',
+]

@@ -1,0 +1,224 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Spatial Calibration Module: activation diffusion over the patch grid.
+
+Plain modules on tensors; nothing here knows of configs or registries. The
+method is that of *Weakly Supervised Object Localization via Transformer with
+Implicit Spatial Calibration* (ECCV 2022), the constants are those of its
+official implementation.
+
+A block scales the semantic vector of every position by 1 + o with o in
+[0, 1]. That leaves the cosine similarities between positions as they are, so
+a stack of blocks computes them once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .grid_operator import (
+    GridOperator,
+    grid_cosine,
+    grid_dense,
+    grid_laplacian,
+)
+from .newton_schulz import newton_schulz_apply
+from .normalize import min_max, tanh_shrink
+
+OFFICIAL_ITERATIONS = (16, 4, 4, 4)
+
+
+class ActivationDiffusionBlock(nn.Module):
+    """Activation diffusion block (ADB).
+
+    With E the cosine similarities of the semantic vectors, A the 4-neighbour
+    adjacency of the grid and D its degrees: Λ = (D − A) ∘ (λE − 1), z = Λ⁻¹F
+    approximately, and o = min-max(z' − tanh z') with z' = z / (β max F).
+
+    Args:
+        iterations (int, optional): Newton-Schulz iterations p for Λ⁻¹. 4 is
+            about a one-hop diffusion, 16 inverts partly. None solves
+            exactly, which official results do not. Defaults to 4.
+        balance (float): Initial λ, learnable. Defaults to 1.
+        threshold (float): Initial β, learnable, as a fraction of the
+            largest attention of the image. Defaults to 0.5.
+        alpha (float): Scale α of the start αΛ of the iteration, a constant.
+            Defaults to 0.002.
+    """
+
+    def __init__(
+        self,
+        iterations: int | None = 4,
+        balance: float = 1.0,
+        threshold: float = 0.5,
+        alpha: float = 0.002,
+    ) -> None:
+        super().__init__()
+        if iterations is not None and (
+            not isinstance(iterations, int) or iterations < 0
+        ):
+            raise ValueError(
+                'iterations must be None or an integer >= 0, '
+                f'but got {iterations!r}'
+            )
+        if not alpha > 0:
+            raise ValueError(f'alpha must be positive, but got {alpha}')
+        self.iterations = iterations
+        self.alpha = alpha
+        self.balance = nn.Parameter(torch.tensor([float(balance)]))
+        self.threshold = nn.Parameter(torch.tensor([float(threshold)]))
+
+    def forward(
+        self, semantic: Tensor, attention: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Diffuse once.
+
+        Args:
+            semantic (Tensor): Semantic map S, shape (B, C, h, w).
+            attention (Tensor): Attention map F, shape (B, h, w).
+
+        Returns:
+            tuple[Tensor, Tensor]: S + S∘o and F + o, shapes as given, at
+            least float32.
+        """
+        ((gain, attention),) = _gains([self], semantic, attention)
+        return _full_precision(semantic) * gain.unsqueeze(1), attention
+
+    def activation(self, cosine: GridOperator, attention: Tensor) -> Tensor:
+        """The filtered diffusion o.
+
+        Args:
+            cosine (GridOperator): E on the grid, see :func:`grid_cosine`.
+            attention (Tensor): F, shape (B, h, w).
+
+        Returns:
+            Tensor: o in [0, 1], shape (B, h, w); zeros where nothing
+            diffuses (constant maps).
+        """
+        laplacian = grid_laplacian(*attention.shape[1:], like=attention)
+        operator = GridOperator(
+            *(
+                part * (self.balance * similarity - 1)
+                for part, similarity in zip(laplacian, cosine, strict=True)
+            )
+        )
+        flat = attention.flatten(1)
+        if self.iterations is None:
+            diffused = torch.linalg.solve(grid_dense(operator), flat)
+        else:
+            diffused = newton_schulz_apply(
+                operator, flat, self.iterations, self.alpha
+            )
+        bound = self.threshold * flat.amax(1, keepdim=True)
+        bound = torch.where(bound != 0, bound, 1)
+        filtered = min_max(tanh_shrink(diffused / bound))
+        return filtered.view_as(attention)
+
+    def extra_repr(self) -> str:
+        """Constants shown by ``print(module)``."""
+        return f'iterations={self.iterations}, alpha={self.alpha}'
+
+
+class SpatialCalibration(nn.Module):
+    """Stack of activation diffusion blocks, for training.
+
+    Args:
+        iterations (Sequence[int | None]): Newton-Schulz iterations of each
+            block; its length is the number of blocks. Defaults to
+            (16, 4, 4, 4) as for ViT and DeiT; Conformer takes (4, 4, 4, 4).
+        balance (float): Initial λ of each block. Defaults to 1.
+        threshold (float): Initial β of each block. Defaults to 0.5.
+        alpha (float): Constant α of the iteration. Defaults to 0.002.
+    """
+
+    def __init__(
+        self,
+        iterations: Sequence[int | None] = OFFICIAL_ITERATIONS,
+        balance: float = 1.0,
+        threshold: float = 0.5,
+        alpha: float = 0.002,
+    ) -> None:
+        super().__init__()
+        if not isinstance(iterations, Sequence) or not iterations:
+            raise ValueError(
+                'iterations needs one entry a block, e.g. '
+                f'{OFFICIAL_ITERATIONS}, but got {iterations!r}'
+            )
+        self.blocks = nn.ModuleList(
+            ActivationDiffusionBlock(p, balance, threshold, alpha)
+            for p in iterations
+        )
+
+    def forward(
+        self,
+        semantic: Tensor,
+        attention: Tensor,
+        features: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Calibrate both maps.
+
+        Args:
+            semantic (Tensor): Semantic map S⁰, shape (B, C, h, w), any
+                floating dtype.
+            attention (Tensor): Attention map F⁰, shape (B, h, w), min-max
+                scaled to [0, 1] as the method has it.
+            features (Tensor, optional): Vectors (B, D, h, w) whose
+                similarity couples the positions. Defaults to None, the
+                semantic map itself, as in the official implementation.
+
+        Returns:
+            tuple[Tensor, Tensor]: Calibrated S (B, C, h, w) and F (B, h, w),
+            at least float32: the computation leaves autocast, because
+            z − tanh z of a half precision z is 0.
+        """
+        *_, (gain, attention) = _gains(
+            self.blocks, semantic, attention, features
+        )
+        return _full_precision(semantic) * gain.unsqueeze(1), attention
+
+    def trace(
+        self,
+        semantic: Tensor,
+        attention: Tensor,
+        features: Tensor | None = None,
+    ) -> list[tuple[Tensor, Tensor]]:
+        """As :meth:`forward`, but the pair (S, F) after every block."""
+        return [
+            (_full_precision(semantic) * gain.unsqueeze(1), calibrated)
+            for gain, calibrated in _gains(
+                self.blocks, semantic, attention, features
+            )
+        ]
+
+
+def _full_precision(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _gains(
+    blocks: Iterable[ActivationDiffusionBlock],
+    semantic: Tensor,
+    attention: Tensor,
+    features: Tensor | None = None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (gain, F) after every block; S after it is S⁰ · gain."""
+    if semantic.dim() != 4 or attention.shape != (
+        semantic.size(0),
+        *semantic.shape[2:],
+    ):
+        raise ValueError(
+            'expected a semantic map (B, C, h, w) and an attention map '
+            f'(B, h, w), but got {tuple(semantic.shape)} and '
+            f'{tuple(attention.shape)}'
+        )
+    with torch.autocast(semantic.device.type, enabled=False):
+        cosine = grid_cosine(
+            _full_precision(semantic if features is None else features)
+        )
+        attention = _full_precision(attention)
+        gain = torch.ones_like(attention)
+        for block in blocks:
+            activation = block.activation(cosine, attention)
+            attention = attention + activation
+            gain = gain * (1 + activation)
+            yield gain, attention

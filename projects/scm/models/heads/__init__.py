@@ -1,0 +1,7 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Heads that classify and localise."""
+
+from .scm_head import SCMHead
+from .tscam_head import TSCAMHead
+
+__all__ = ['SCMHead', 'TSCAMHead']
