@@ -1,0 +1,3 @@
+_base_ = 'tscam_deit-s.py'
+
+model = dict(head=dict(type='SCMHead'))
