@@ -1,0 +1,14 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Datasets with boxes, their transforms and readers of annotations."""
+
+from .cub import CUBLocalization
+from .imagenet import ImageNetLocalization
+from .localization import LocalizationMixin
+from .transforms import PackWSOLInputs
+
+__all__ = [
+    'CUBLocalization',
+    'ImageNetLocalization',
+    'LocalizationMixin',
+    'PackWSOLInputs',
+]

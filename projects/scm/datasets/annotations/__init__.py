@@ -1,0 +1,42 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Readers of published annotation formats; plain functions.
+
+Readers of whole sets return an :class:`AnnotationTable` and need no dataset
+class. Every error names the file, the line, what was found and what was
+expected.
+"""
+
+from .cub_files import CUB_LAYOUT, read_cub, read_cub_classes
+from .image_list import read_image_list
+from .table import AnnotationTable, BoxCollector
+from .voc_xml import VOCAnnotation, read_voc_boxes, read_voc_xml
+from .wsoleval_metadata import (
+    METADATA_LAYOUT,
+    Mask,
+    read_boxes,
+    read_class_labels,
+    read_image_ids,
+    read_image_sizes,
+    read_masks,
+    read_wsoleval,
+)
+
+__all__ = [
+    'CUB_LAYOUT',
+    'METADATA_LAYOUT',
+    'AnnotationTable',
+    'BoxCollector',
+    'Mask',
+    'VOCAnnotation',
+    'read_boxes',
+    'read_class_labels',
+    'read_cub',
+    'read_cub_classes',
+    'read_image_ids',
+    'read_image_list',
+    'read_image_sizes',
+    'read_masks',
+    'read_voc_boxes',
+    'read_voc_xml',
+    'read_wsoleval',
+]

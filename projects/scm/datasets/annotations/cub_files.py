@@ -1,0 +1,164 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The annotation files of CUB-200-2011, and of any folder laid out like it."""
+
+import os.path as osp
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .table import AnnotationTable, BoxCollector
+from .text import parse_box, parse_int, parse_label, parse_lines
+
+#: What the folder holds, for messages.
+CUB_LAYOUT = (
+    'a folder in the layout of CUB-200-2011 holds images/<class>/<image>, '
+    'images.txt, image_class_labels.txt, train_test_split.txt, and '
+    'bounding_boxes.txt where boxes are needed'
+)
+_FLAGS = {'train': '1', 'test': '0'}
+
+
+def read_cub(
+    root: str,
+    split: str,
+    *,
+    with_boxes: bool,
+    num_classes: int | None = None,
+) -> AnnotationTable:
+    """Read one split of a folder in CUB's layout.
+
+    Args:
+        root: The folder that holds ``images.txt`` and its companions.
+        split: ``'train'`` or ``'test'``.
+        with_boxes: Whether to read ``bounding_boxes.txt``; then every image
+            of the split needs a box. CUB has one box an image; several lines
+            with one image id are several boxes.
+        num_classes: Number of classes, to check labels.
+
+    Returns:
+        The images in the order of ``images.txt``, with paths relative to
+        ``images``. Boxes are ``x, y, x + width, y + height``.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a line, a label or a box is wrong, or the files do not
+            list the same images.
+    """
+    paths = _read_column(root, 'images.txt', '<image id> <path>', str)
+    labels = _read_column(
+        root,
+        'image_class_labels.txt',
+        '<image id> <class id, from 1>',
+        lambda text: parse_label(text, 1, num_classes),
+    )
+    flags = _read_column(
+        root,
+        'train_test_split.txt',
+        '<image id> <1: train, 0: test>',
+        _parse_flag,
+    )
+    _check_same_ids(root, paths, labels, 'image_class_labels.txt')
+    _check_same_ids(root, paths, flags, 'train_test_split.txt')
+
+    chosen = [key for key in paths if flags[key] == _FLAGS[split]]
+    if not chosen:
+        raise ValueError(
+            f'{osp.join(root, "train_test_split.txt")}: no image is in the '
+            f'{split} split (flag {_FLAGS[split]})'
+        )
+    boxes = _read_boxes(root, paths, chosen) if with_boxes else None
+    table = AnnotationTable(
+        [paths[key] for key in chosen], [labels[key] for key in chosen], boxes
+    )
+    missing = table.without_boxes() if with_boxes else []
+    if missing:
+        raise ValueError(
+            f'{osp.join(root, "bounding_boxes.txt")}: no box for '
+            f'{len(missing)} of {len(table)} images of the {split} split, '
+            f'for instance {table.paths[missing[0]]}'
+        )
+    return table
+
+
+def read_cub_classes(path: str) -> tuple[str, ...]:
+    """Read ``classes.txt``: class names in order.
+
+    Args:
+        path: The file, of lines ``<class id, from 1> <name>``. The numbers
+            before the names of CUB (``001.Black_footed_Albatross``) are no
+            part of the name.
+
+    Raises:
+        ValueError: If a line is wrong or the ids are not 1 to their number.
+    """
+    names = _read_column(
+        osp.dirname(path),
+        osp.basename(path),
+        '<class id, from 1> <name>',
+        lambda text: re.sub(r'^\d+\.(?=.)', '', text),
+    )
+    if sorted(names) != list(range(1, len(names) + 1)):
+        raise ValueError(
+            f'{path}: expected the class ids 1 to {len(names)}, found '
+            f'{min(names)} to {max(names)}'
+        )
+    return tuple(names[key] for key in sorted(names))
+
+
+def _read_column(
+    root: str, name: str, form: str, parse_value: Callable[[str], Any]
+) -> dict[int, Any]:
+    """Read a file of ids and values."""
+    column: dict[int, Any] = {}
+
+    def parse(line: str) -> None:
+        text, _, value = line.partition(' ')
+        key = parse_int(text, 'id')
+        if not value.strip():
+            raise ValueError('there is no second field')
+        if key in column:
+            raise ValueError(f'id {key} is listed twice')
+        column[key] = parse_value(value.strip())
+
+    parse_lines(osp.join(root, name), form, parse, CUB_LAYOUT)
+    return column
+
+
+def _read_boxes(
+    root: str, paths: dict[int, str], chosen: list[int]
+) -> BoxCollector:
+    """Read the boxes of the chosen images; the others are checked too."""
+    boxes = BoxCollector()
+    index = {key: i for i, key in enumerate(chosen)}
+
+    def parse(line: str) -> None:
+        text, *fields = line.split() or ('',)
+        key = parse_int(text, 'id')
+        if key not in paths:
+            raise ValueError(f'id {key} is not in images.txt')
+        box = parse_box(fields, None, xywh=True)
+        if key in index:
+            boxes.add(index[key], box)
+
+    parse_lines(
+        osp.join(root, 'bounding_boxes.txt'),
+        '<image id> <x> <y> <width> <height>',
+        parse,
+        CUB_LAYOUT,
+    )
+    return boxes
+
+
+def _parse_flag(text: str) -> str:
+    if text not in _FLAGS.values():
+        raise ValueError(f'split flag {text!r} is neither 0 nor 1')
+    return text
+
+
+def _check_same_ids(root: str, paths: dict, column: dict, name: str) -> None:
+    odd = sorted(paths.keys() ^ column.keys())
+    if odd:
+        raise ValueError(
+            f'{root}: images.txt and {name} must list the same image ids; '
+            f'{len(odd)} are in one of them only, for instance {odd[0]}'
+        )

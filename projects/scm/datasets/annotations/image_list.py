@@ -1,0 +1,60 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Lists ``<path> <label> [<x0> <y0> <x1> <y1> ...]``, one line an image.
+
+TS-CAM publishes the validation boxes of ImageNet in this form
+(``val_folder_new.txt``). Without boxes it is the ``meta/val.txt`` that
+MMPretrain reads.
+"""
+
+from array import array
+
+from .table import AnnotationTable, BoxCollector
+from .text import parse_box, parse_label, parse_lines
+
+_FORM = '<path> <label, from 0> [<x0> <y0> <x1> <y1>]...'
+
+
+def read_image_list(
+    path: str,
+    *,
+    with_boxes: bool,
+    num_classes: int | None = None,
+) -> AnnotationTable:
+    """Read a list of images, labels and boxes.
+
+    Args:
+        path: The list. Paths in it contain no spaces.
+        with_boxes: Whether boxes are needed; then every line has at least
+            one. Otherwise boxes are not parsed.
+        num_classes: Number of classes, to check labels.
+
+    Returns:
+        One item a line.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a line, a label or a box is wrong.
+    """
+    images: list[str] = []
+    labels = array('q')
+    boxes = BoxCollector() if with_boxes else None
+
+    def parse(line: str) -> None:
+        image, *fields = line.split() or ('',)
+        if not fields:
+            raise ValueError('there is no label')
+        labels.append(parse_label(fields[0], 0, num_classes))
+        if boxes is not None:
+            numbers = fields[1:]
+            if not numbers or len(numbers) % 4:
+                raise ValueError(
+                    f'{len(numbers)} numbers follow the label, expected four '
+                    'for each box and at least one box'
+                )
+            for i in range(0, len(numbers), 4):
+                box = parse_box(numbers[i : i + 4], None, xywh=False)
+                boxes.add(len(images), box)
+        images.append(image)
+
+    parse_lines(path, _FORM, parse)
+    return AnnotationTable(images, labels, boxes)

@@ -1,0 +1,123 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Annotations of a whole set, held in columns."""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+# Images whose columns become lists at once. Larger blocks wake the garbage
+# collector, which then costs more than everything else here.
+_BLOCK = 256
+
+
+class BoxCollector:
+    """Boxes of images, gathered in any order.
+
+    A list of a million boxes as Python objects takes about a gigabyte; here
+    a box takes forty bytes.
+    """
+
+    def __init__(self) -> None:
+        self._images = array('q')
+        self._boxes = array('d')
+
+    def add(self, image: int, box: Sequence[float]) -> None:
+        """Add one box ``x0, y0, x1, y1`` of the image with this index."""
+        self._images.append(image)
+        self._boxes.extend(box)
+
+    def grouped(self, num_images: int) -> tuple[np.ndarray, np.ndarray]:
+        """Sort the boxes by image.
+
+        Returns:
+            Boxes float64 (m, 4), and offsets int64 (num_images + 1): the
+            boxes of image ``i`` are ``boxes[offsets[i]:offsets[i + 1]]``, in
+            the order in which they were added.
+        """
+        images = np.array(self._images, dtype=np.int64)
+        boxes = np.array(self._boxes, dtype=np.float64).reshape(-1, 4)
+        counts = np.bincount(images, minlength=num_images)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return boxes[np.argsort(images, kind='stable')], offsets
+
+
+class AnnotationTable(Sequence):
+    """Paths, labels, boxes and sizes of the images of a set.
+
+    Items are dicts in the form of OpenMMLab 2.0 and are made when asked for:
+    ``img_path``, ``gt_label``, with sizes ``width`` and ``height``, with
+    boxes ``instances``, a list of ``{'bbox': [x0, y0, x1, y1], 'bbox_label',
+    'ignore_flag': 0}`` in pixels of the original image.
+
+    Attributes:
+        paths (list[str]): Paths as they are listed.
+        labels (np.ndarray): Class of each image, int64 (n,), from 0.
+        boxes (np.ndarray, optional): float64 (m, 4), ``x0, y0, x1, y1``.
+        offsets (np.ndarray, optional): int64 (n + 1); the boxes of image i
+            are ``boxes[offsets[i]:offsets[i + 1]]``.
+        sizes (np.ndarray, optional): int64 (n, 2), width and height.
+        locate (Callable, optional): Turns a listed path into ``img_path``.
+            Defaults to None, which leaves it as it is.
+    """
+
+    def __init__(
+        self,
+        paths: list[str],
+        labels: Sequence[int],
+        boxes: BoxCollector | None = None,
+        sizes: Sequence | None = None,
+    ) -> None:
+        self.paths = paths
+        self.labels = np.array(labels, dtype=np.int64)
+        self.boxes = self.offsets = self.sizes = None
+        if boxes is not None:
+            self.boxes, self.offsets = boxes.grouped(len(paths))
+        if sizes is not None:
+            self.sizes = np.array(sizes, dtype=np.int64).reshape(-1, 2)
+        self.locate: Callable[[str], str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int | slice) -> dict | list[dict]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        return next(self._rows(index, index + 1))
+
+    def __iter__(self) -> Iterator[dict]:
+        for start in range(0, len(self), _BLOCK):
+            yield from self._rows(start, min(start + _BLOCK, len(self)))
+
+    def clear(self) -> None:
+        """Drop everything, as MMEngine does once it has serialized a set."""
+        self.__init__([], [])
+
+    def without_boxes(self) -> list[int]:
+        """Indices of the images that have no box."""
+        return np.flatnonzero(np.diff(self.offsets) == 0).tolist()
+
+    def _rows(self, start: int, stop: int) -> Iterator[dict]:
+        """Make the items of a range; columns turn into lists once."""
+        labels = self.labels[start:stop].tolist()
+        if self.sizes is not None:
+            sizes = self.sizes[start:stop].tolist()
+        if self.boxes is not None:
+            offsets = self.offsets[start : stop + 1]
+            boxes = self.boxes[offsets[0] : offsets[-1]].tolist()
+            ends = (offsets - offsets[0]).tolist()
+        for row, label in enumerate(labels):
+            path = self.paths[start + row]
+            item = {
+                'img_path': path if self.locate is None else self.locate(path),
+                'gt_label': label,
+            }
+            if self.sizes is not None:
+                item['width'], item['height'] = sizes[row]
+            if self.boxes is not None:
+                item['instances'] = [
+                    {'bbox': box, 'bbox_label': label, 'ignore_flag': 0}
+                    for box in boxes[ends[row] : ends[row + 1]]
+                ]
+            yield item

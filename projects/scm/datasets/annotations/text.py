@@ -1,0 +1,133 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Lines of annotation files, and errors that say where and what."""
+
+from collections.abc import Callable
+
+from mmengine.fileio import get_text
+
+from projects.scm.structures import validate_boxes
+
+Size = tuple[int, int]
+Box = tuple[float, float, float, float]
+
+
+def read_lines(path: str, needed_for: str = '') -> list[str]:
+    """Read the lines of a text file of any storage that MMEngine knows.
+
+    Args:
+        path: File; UTF-8, with or without a byte order mark. Whether the
+            last line ends in a newline makes no difference.
+        needed_for: What the file is needed for, for the message if it is
+            missing.
+
+    Returns:
+        Lines without line ends. Empty lines at the end are left out.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not UTF-8 text, or is empty.
+    """
+    try:
+        text = get_text(path, encoding='utf-8-sig')
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(
+            f'{path}: no such file{needed_for and f"; {needed_for}"}'
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: not UTF-8 text ({error})') from error
+    text = text.rstrip()
+    if not text:
+        raise ValueError(f'{path}: the file is empty')
+    return text.replace('\r\n', '\n').split('\n')
+
+
+def parse_lines(
+    path: str,
+    form: str,
+    parse: Callable[[str], None],
+    needed_for: str = '',
+) -> None:
+    """Give every line of a file to ``parse``; say where it fails.
+
+    Args:
+        path: File, see :func:`read_lines`.
+        form: What a line looks like, for messages.
+        parse: Called with each line. Raises ``ValueError`` with the reason
+            if it cannot make sense of it.
+        needed_for: See :func:`read_lines`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: Names file, line number, reason, expected form and text.
+    """
+    for number, line in enumerate(read_lines(path, needed_for), start=1):
+        try:
+            parse(line)
+        except ValueError as error:
+            raise ValueError(
+                f'{path}, line {number}: {error}; expected {form!r}, found '
+                f'{line!r}'
+            ) from error
+
+
+def parse_int(text: str, name: str) -> int:
+    """Return ``text`` as an integer, or say which field is none."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'{name} {text!r} is not an integer') from None
+
+
+def parse_label(text: str, first: int, num_classes: int | None) -> int:
+    """Return a class index counted from 0.
+
+    Args:
+        text: The label as it is written.
+        first: Number of the first class in the file: 0 or 1.
+        num_classes: Number of classes, or None to check the lower end only.
+
+    Raises:
+        ValueError: If the label is not an integer or is out of range.
+    """
+    label = parse_int(text, 'label')
+    last = None if num_classes is None else num_classes - 1 + first
+    if label < first or (last is not None and label > last):
+        bound = f'at least {first}' if last is None else f'{first} to {last}'
+        raise ValueError(f'label {label} is out of range, expected {bound}')
+    return label - first
+
+
+def parse_size(width: str, height: str) -> Size:
+    """Return an image size as (width, height); both must be positive."""
+    size = parse_int(width, 'width'), parse_int(height, 'height')
+    if min(size) <= 0:
+        raise ValueError(f'image size {size[0]}x{size[1]} is not positive')
+    return size
+
+
+def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
+    """Return a box as ``x0, y0, x1, y1`` in pixels of the image.
+
+    Args:
+        fields: Four numbers as they are written.
+        size: Width and height of the image, where they are known.
+        xywh: Whether the numbers are ``x, y, width, height`` instead of
+            ``x0, y0, x1, y1``.
+
+    Raises:
+        ValueError: If these are not four finite numbers, or the box has no
+            area or leaves the image.
+    """
+    try:
+        x0, y0, x1, y1 = map(float, fields)
+    except ValueError:
+        raise ValueError(f'{fields} are not four numbers') from None
+    if xywh:
+        x1, y1 = x0 + x1, y0 + y1
+    width, height = size or (float('inf'), float('inf'))
+    # Millions of boxes pass here: the words for a bad one are found below.
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height) or (
+        size is None and max(x1, y1) == float('inf')
+    ):
+        validate_boxes([[x0, y0, x1, y1]], size, name='bad box')
+    return x0, y0, x1, y1

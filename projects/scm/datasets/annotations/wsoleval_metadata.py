@@ -1,0 +1,223 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The metadata folders of ``clovaai/wsolevaluation``.
+
+A folder, for instance ``metadata/CUB/test``, holds ``image_ids.txt``,
+``class_labels.txt``, ``image_sizes.txt`` and ``localization.txt``. The box
+lists of CUB, CUBV2, ImageNet and ImageNetV2 are published in this form, and
+the mask lists of OpenImages.
+"""
+
+import os.path as osp
+from array import array
+from typing import NamedTuple
+
+from mmengine.fileio import exists
+
+from .table import AnnotationTable, BoxCollector
+from .text import (
+    parse_box,
+    parse_label,
+    parse_lines,
+    parse_size,
+    read_lines,
+)
+
+#: What a folder holds, for messages.
+METADATA_LAYOUT = (
+    'a metadata folder of wsolevaluation holds image_ids.txt, '
+    'class_labels.txt, and localization.txt where boxes are needed'
+)
+
+
+class Mask(NamedTuple):
+    """Files of one object mask of OpenImages.
+
+    Attributes:
+        mask: Path of the mask of one object, relative to the mask folder.
+        ignore: Path of the mask of what is not to be judged, or ''; it
+            stands in the first line of an image only.
+    """
+
+    mask: str
+    ignore: str
+
+
+def read_wsoleval(
+    folder: str,
+    *,
+    with_boxes: bool,
+    num_classes: int | None = None,
+) -> AnnotationTable:
+    """Read the metadata folder of one split of a set with boxes.
+
+    Args:
+        folder: The folder.
+        with_boxes: Whether to read ``localization.txt``; then every image
+            needs a box. ``image_sizes.txt`` is read too, if there is one, and
+            boxes are checked against it.
+        num_classes: Number of classes, to check labels.
+
+    Returns:
+        The images in the order of ``image_ids.txt``.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a line, a label or a box is wrong, or the files do not
+            list the same images.
+    """
+    ids = read_image_ids(osp.join(folder, 'image_ids.txt'))
+    index = {image: i for i, image in enumerate(ids)}
+    labels = read_class_labels(
+        osp.join(folder, 'class_labels.txt'), index, num_classes
+    )
+    if not with_boxes:
+        return AnnotationTable(ids, labels)
+    size_file = osp.join(folder, 'image_sizes.txt')
+    sizes = read_image_sizes(size_file, index) if exists(size_file) else None
+    box_file = osp.join(folder, 'localization.txt')
+    table = AnnotationTable(
+        ids, labels, read_boxes(box_file, index, sizes), sizes
+    )
+    _check_complete(box_file, ids, table.without_boxes())
+    return table
+
+
+def read_image_ids(path: str) -> list[str]:
+    """Read ``image_ids.txt``: one image path a line, none of them twice."""
+    ids = read_lines(path, METADATA_LAYOUT)
+    if len(set(ids)) == len(ids):
+        return ids
+    seen: set[str] = set()
+    for number, image in enumerate(ids, start=1):
+        if image in seen:
+            raise ValueError(
+                f'{path}, line {number}: {image!r} is listed twice'
+            )
+        seen.add(image)
+    return ids
+
+
+def read_class_labels(
+    path: str, index: dict[str, int], num_classes: int | None = None
+) -> array:
+    """Read ``class_labels.txt``.
+
+    Args:
+        path: The file, of lines ``<image>,<label>``.
+        index: Image -> position; every one needs a label.
+        num_classes: Number of classes, to check labels.
+
+    Returns:
+        Labels from 0, in the positions of ``index``.
+    """
+    labels = array('q', [-1]) * len(index)
+
+    def parse(line: str) -> None:
+        image, label = _split_right(line, 1)
+        position = _position(index, image)
+        if labels[position] >= 0:
+            raise ValueError(f'{image} is listed twice')
+        labels[position] = parse_label(label, 0, num_classes)
+
+    parse_lines(path, '<image>,<label, from 0>', parse, METADATA_LAYOUT)
+    _check_complete(path, index, [i for i, x in enumerate(labels) if x < 0])
+    return labels
+
+
+def read_image_sizes(path: str, index: dict[str, int]) -> array:
+    """Read ``image_sizes.txt``.
+
+    Args:
+        path: The file, of lines ``<image>,<width>,<height>``.
+        index: Image -> position; every one needs a size.
+
+    Returns:
+        Width and height of the first image, of the second, and so on.
+    """
+    sizes = array('q', [0, 0]) * len(index)
+
+    def parse(line: str) -> None:
+        image, width, height = _split_right(line, 2)
+        start = 2 * _position(index, image)
+        sizes[start], sizes[start + 1] = parse_size(width, height)
+
+    parse_lines(path, '<image>,<width>,<height>', parse, METADATA_LAYOUT)
+    _check_complete(
+        path, index, [i for i, x in enumerate(sizes[::2]) if not x]
+    )
+    return sizes
+
+
+def read_boxes(
+    path: str, index: dict[str, int], sizes: array | None = None
+) -> BoxCollector:
+    """Read ``localization.txt`` of a set with boxes, one line a box.
+
+    Args:
+        path: The file, of lines ``<image>,<x0>,<y0>,<x1>,<y1>``.
+        index: Image -> position.
+        sizes: As :func:`read_image_sizes` returns them; boxes that leave
+            their image are refused.
+
+    Returns:
+        Boxes in pixels of the original images.
+    """
+    boxes = BoxCollector()
+
+    def parse(line: str) -> None:
+        image, *fields = _split_right(line, 4)
+        position = _position(index, image)
+        size = sizes and (sizes[2 * position], sizes[2 * position + 1])
+        boxes.add(position, parse_box(fields, size, xywh=False))
+
+    form = '<image>,<x0>,<y0>,<x1>,<y1>'
+    parse_lines(path, form, parse, METADATA_LAYOUT)
+    return boxes
+
+
+def read_masks(path: str) -> dict[str, list[Mask]]:
+    """Read ``localization.txt`` of a set with masks (OpenImages).
+
+    Args:
+        path: The file, of lines ``<image>,<mask>,<ignored part>``.
+
+    Returns:
+        Image -> masks, one an object.
+    """
+    masks: dict[str, list[Mask]] = {}
+
+    def parse(line: str) -> None:
+        image, mask, ignore = _split_right(line, 2)
+        if not all(name.endswith('.png') for name in (mask, ignore or mask)):
+            raise ValueError('a mask is not a .png file')
+        masks.setdefault(image, []).append(Mask(mask, ignore))
+
+    form = '<image>,<mask>.png,<ignored part>.png or nothing'
+    parse_lines(path, form, parse, METADATA_LAYOUT)
+    return masks
+
+
+def _split_right(line: str, count: int) -> list[str]:
+    """Split off ``count`` fields; paths of images may contain commas."""
+    fields = line.rsplit(',', count)
+    if len(fields) != count + 1 or not fields[0]:
+        raise ValueError(f'there are fewer than {count + 1} fields')
+    return fields
+
+
+def _position(index: dict[str, int], image: str) -> int:
+    try:
+        return index[image]
+    except KeyError:
+        raise ValueError(f'{image} is not in image_ids.txt') from None
+
+
+def _check_complete(
+    path: str, images: list[str] | dict[str, int], missing: list[int]
+) -> None:
+    if missing:
+        raise ValueError(
+            f'{path}: {len(missing)} of {len(images)} images of '
+            f'image_ids.txt are missing, for instance '
+            f'{list(images)[missing[0]]}'
+        )

@@ -1,0 +1,90 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""What datasets for localization share."""
+
+from functools import partial
+from typing import Any
+
+from mmengine.fileio import get_file_backend, join_path
+from mmengine.utils import is_abs
+
+from .annotations import AnnotationTable
+from .transforms import check_box_transforms
+
+
+class LocalizationMixin:
+    """Splits, boxes and clear errors for a dataset of MMPretrain.
+
+    Put before a dataset class of MMPretrain, whose constructor is called
+    with ``lazy_init=True`` and followed by :meth:`_init_localization`.
+
+    - ``metainfo['split']`` tells what the figures of an evaluation were
+      measured on.
+    - An item that cannot be prepared raises an error that names its image.
+    - ``LoadAnnotations`` in a pipeline that would misplace boxes is refused.
+    """
+
+    #: How the images are laid out, for messages.
+    LAYOUT: str = ''
+
+    def _init_localization(
+        self, split: str, with_boxes: bool | None, lazy_init: bool
+    ) -> None:
+        """Finish the construction.
+
+        Args:
+            split (str): Name of the split.
+            with_boxes (bool, optional): Whether boxes are loaded; None means
+                for every split but ``train``.
+            lazy_init (bool): Whether to leave the annotations for later.
+        """
+        self.split = split
+        self.with_boxes = (
+            split != 'train' if with_boxes is None else with_boxes
+        )
+        self._metainfo['split'] = split
+        check_box_transforms(self.pipeline.transforms, self.with_boxes)
+        if not lazy_init:
+            self.full_init()
+
+    def _resolve(self, path: str) -> str:
+        """Join a relative path to ``data_root``, as MMEngine does."""
+        return path if is_abs(path) else join_path(self.data_root, path)
+
+    def _locate(self, table: AnnotationTable) -> AnnotationTable:
+        """Put the image folder before the paths of a table."""
+        backend = get_file_backend(self.img_prefix, enable_singleton=True)
+        table.locate = partial(backend.join_path, self.img_prefix)
+        return table
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline for one image.
+
+        Args:
+            idx (int): Index of the image.
+
+        Returns:
+            Any: What the pipeline returns.
+
+        Raises:
+            FileNotFoundError: If the image does not exist.
+            ValueError: If it does not decode, or a transform fails; the cause
+                is chained.
+        """
+        try:
+            return super().prepare_data(idx)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{error}; {self.LAYOUT}') from error
+        except Exception as error:
+            path = self.get_data_info(idx)['img_path']
+            raise ValueError(
+                f'{path} (image {idx} of the {self.split} split) could not '
+                f'be read and transformed: {type(error).__name__}: {error}'
+            ) from error
+
+    def extra_repr(self) -> list[str]:
+        """Lines of the representation of the dataset."""
+        return [
+            *super().extra_repr(),
+            f'Split: \t{self.split}',
+            f'Boxes: \t{"loaded" if self.with_boxes else "not loaded"}',
+        ]

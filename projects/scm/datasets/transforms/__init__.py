@@ -1,0 +1,7 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Transforms."""
+
+from .box_checks import check_box_transforms
+from .packing import PackWSOLInputs
+
+__all__ = ['PackWSOLInputs', 'check_box_transforms']

@@ -1,0 +1,75 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""A check that boxes stay where their pixels are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from mmcv.transforms import LoadAnnotations
+from mmpretrain.datasets import transforms as mmpretrain_transforms
+
+#: Transforms of MMPretrain that move pixels and leave ``gt_bboxes`` alone.
+MOVES_PIXELS_ONLY = tuple(
+    getattr(mmpretrain_transforms, name)
+    for name in (
+        'Albumentations',
+        'AutoAugment',
+        'EfficientNetCenterCrop',
+        'EfficientNetRandomCrop',
+        'RandAugment',
+        'RandomCrop',
+        'RandomResizedCrop',
+        'ResizeEdge',
+        'Rotate',
+        'Shear',
+        'Translate',
+    )
+)
+
+
+def check_box_transforms(transforms: Sequence[Any], with_boxes: bool) -> None:
+    """Refuse a pipeline whose boxes would be missing or misplaced.
+
+    Args:
+        transforms (Sequence): The transforms of a pipeline, built.
+        with_boxes (bool): Whether the dataset loads boxes.
+
+    Raises:
+        ValueError: If ``LoadAnnotations`` asks for boxes that the dataset
+            does not load, or is followed by a transform that crops or moves
+            the image without its boxes.
+    """
+    steps = list(_flatten(transforms))
+    loads = [
+        index
+        for index, step in enumerate(steps)
+        if isinstance(step, LoadAnnotations) and step.with_bbox
+    ]
+    if not loads:
+        return
+    if not with_boxes:
+        raise ValueError(
+            'the pipeline loads boxes (LoadAnnotations) but the dataset has '
+            'with_boxes=False: remove the transform or set with_boxes=True'
+        )
+    for step in steps[loads[0] + 1 :]:
+        if isinstance(step, MOVES_PIXELS_ONLY):
+            raise ValueError(
+                f'{type(step).__name__} of MMPretrain moves the image but '
+                'not its boxes: remove LoadAnnotations (the evaluation needs '
+                'none), or use a transform that moves both, such as Resize, '
+                'CenterCrop or RandomFlip'
+            )
+
+
+def _flatten(transforms: Iterable[Any]) -> Iterator[Any]:
+    """Walk through transforms and the transforms inside of them."""
+    for step in transforms:
+        if isinstance(step, (list, tuple)):
+            yield from _flatten(step)
+            continue
+        yield step
+        inner = getattr(step, 'transforms', None) or getattr(
+            step, 'subroutines', None
+        )
+        if isinstance(inner, (list, tuple)):
+            yield from _flatten(inner)
