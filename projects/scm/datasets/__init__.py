@@ -3,7 +3,7 @@
 
 from .cub import CUBLocalization
 from .imagenet import ImageNetLocalization
-from .localization import LocalizationMixin
+from .localization_mixin import LocalizationMixin
 from .transforms import PackWSOLInputs
 
 __all__ = [

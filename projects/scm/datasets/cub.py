@@ -14,7 +14,7 @@ from .annotations import (
     read_cub_classes,
     read_wsoleval,
 )
-from .localization import LocalizationMixin
+from .localization_mixin import LocalizationMixin
 
 
 @DATASETS.register_module()

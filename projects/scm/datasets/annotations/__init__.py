@@ -6,9 +6,9 @@ class. Every error names the file, the line, what was found and what was
 expected.
 """
 
+from .annotation_table import AnnotationTable, BoxCollector
 from .cub_files import CUB_LAYOUT, read_cub, read_cub_classes
 from .image_list import read_image_list
-from .table import AnnotationTable, BoxCollector
 from .voc_xml import VOCAnnotation, read_voc_boxes, read_voc_xml
 from .wsoleval_metadata import (
     METADATA_LAYOUT,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .table import AnnotationTable, BoxCollector
-from .text import parse_box, parse_int, parse_label, parse_lines
+from .annotation_table import AnnotationTable, BoxCollector
+from .text_fields import parse_box, parse_int, parse_label, parse_lines
 
 #: What the folder holds, for messages.
 CUB_LAYOUT = (

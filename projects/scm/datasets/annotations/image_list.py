@@ -8,8 +8,8 @@ MMPretrain reads.
 
 from array import array
 
-from .table import AnnotationTable, BoxCollector
-from .text import parse_box, parse_label, parse_lines
+from .annotation_table import AnnotationTable, BoxCollector
+from .text_fields import parse_box, parse_label, parse_lines
 
 _FORM = '<path> <label, from 0> [<x0> <y0> <x1> <y1>]...'
 

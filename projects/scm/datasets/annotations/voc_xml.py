@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 from mmengine.fileio import get, get_file_backend, isdir
 
-from .table import BoxCollector
-from .text import Box, Size, parse_box, parse_size
+from .annotation_table import BoxCollector
+from .text_fields import Box, Size, parse_box, parse_size
 
 
 class VOCAnnotation(NamedTuple):

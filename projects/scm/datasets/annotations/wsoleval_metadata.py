@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from mmengine.fileio import exists
 
-from .table import AnnotationTable, BoxCollector
-from .text import (
+from .annotation_table import AnnotationTable, BoxCollector
+from .text_fields import (
     parse_box,
     parse_label,
     parse_lines,
