@@ -10,6 +10,7 @@ from .drawing import (
     overlay_heatmap,
 )
 from .panels import Panel, map_caption, tile_panels
+from .reading import open_picture, read_picture
 from .visualizer import WSOLVisualizer
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     'draw_boxes',
     'draw_mask',
     'map_caption',
+    'open_picture',
     'overlay_heatmap',
+    'read_picture',
     'tile_panels',
 ]

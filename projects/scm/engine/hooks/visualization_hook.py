@@ -4,15 +4,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmcv
 import numpy as np
-from mmengine.fileio import get, join_path
+from mmengine.fileio import join_path
 from mmengine.runner import Runner
 from mmpretrain.engine import VisualizationHook
 from mmpretrain.registry import HOOKS
 from mmpretrain.structures import DataSample
 
-from projects.scm.visualization import WSOLVisualizer
+from projects.scm.visualization import WSOLVisualizer, read_picture
 
 __all__ = ['WSOLVisualizationHook']
 
@@ -92,7 +91,9 @@ class WSOLVisualizationHook(VisualizationHook):
             path = data_sample.get('img_path')
             if path is not None:
                 name = '_'.join(Path(path).parts[-2:])
-                image = _read_rgb(path)
+                shape = data_sample.get('ori_shape')
+                size_wh = None if shape is None else shape[1::-1]
+                image = read_picture(path, size_wh)
             else:
                 name = str(index)
                 image = _input_to_rgb(data_batch['inputs'][index - first])
@@ -108,14 +109,6 @@ class WSOLVisualizationHook(VisualizationHook):
                 out_file=out_file,
                 step=step,
             )
-
-
-def _read_rgb(path: str) -> np.ndarray:
-    """Read a picture as uint8 ``(H, W, 3)``, RGB."""
-    image = mmcv.imfrombytes(get(path), channel_order='rgb', backend='pillow')
-    if image is None:
-        raise ValueError(f'{path}: not a picture that can be decoded')
-    return image
 
 
 def _input_to_rgb(tensor: object) -> np.ndarray:
