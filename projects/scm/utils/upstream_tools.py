@@ -1,0 +1,222 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Run mmpretrain's own ``train.py`` and ``test.py``, with a few adaptations.
+
+mmpretrain installs its command line tools with itself, in ``.mim/tools``. Its
+``parse_args``, ``merge_args`` and ``main`` are used as they are, so the flags
+are those of the mmpretrain that is installed. Around them:
+
+* files named on the command line must exist, before anything slow begins;
+* ``--tta`` needs a config that says how maps and boxes are un-flipped;
+* dataloaders without worker processes are not asked to keep them alive;
+* ``--launcher pytorch`` works without an accelerator, on gloo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import distributed
+
+#: What is used of a script of mmpretrain.
+_SCRIPT_PARTS = ('parse_args', 'merge_args', 'main')
+
+
+def run_upstream_tool(name: str) -> None:
+    """Run a tool of mmpretrain on the arguments of this process.
+
+    Args:
+        name: 'train' or 'test'.
+    """
+    tool = load_upstream_tool(name)
+    parse_args, merge_args = tool.parse_args, tool.merge_args
+
+    def checked_parse_args() -> argparse.Namespace:
+        args = parse_args()
+        check_files(args)
+        return args
+
+    def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:
+        check_tta(cfg, args)
+        cfg = merge_args(cfg, args)
+        adapt_dataloaders(cfg)
+        if args.launcher != 'none' and get_device() == 'cpu':
+            adapt_to_cpu(cfg)
+            start_gloo(args.launcher, cfg)
+        return cfg
+
+    tool.parse_args = checked_parse_args
+    tool.merge_args = adapted_merge_args
+    try:
+        tool.main()
+        if distributed.is_initialized():
+            # No process leaves while another may still talk to it.
+            distributed.barrier()
+    finally:
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def find_upstream_tool(name: str) -> Path:
+    """File of a command line tool of the installed mmpretrain.
+
+    Args:
+        name: Its name, without ``.py``.
+
+    Raises:
+        FileNotFoundError: If neither an installed mmpretrain nor a source
+            checkout has the tool where it should be.
+    """
+    spec = importlib.util.find_spec('mmpretrain')
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError('mmpretrain is not installed')
+    package = Path(spec.origin).parent
+    places = [
+        package / '.mim' / 'tools' / f'{name}.py',
+        package.parent / 'tools' / f'{name}.py',
+    ]
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileNotFoundError(
+        f'mmpretrain in {package} comes without its tool {name}.py; looked '
+        f'for {places[0]} and {places[1]}'
+    )
+
+
+def load_upstream_tool(name: str) -> ModuleType:
+    """Import a command line tool of mmpretrain as a module of its own.
+
+    Args:
+        name: Its name, without ``.py``.
+
+    Raises:
+        FileNotFoundError: If there is no such tool.
+        AttributeError: If the script is not built as it was known to be.
+    """
+    file = find_upstream_tool(name)
+    spec = importlib.util.spec_from_file_location(f'mmpretrain_{name}', file)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    missing = [part for part in _SCRIPT_PARTS if not hasattr(tool, part)]
+    if missing:
+        raise AttributeError(
+            f'{file} has no {", ".join(missing)}: this version of mmpretrain '
+            'is not supported'
+        )
+    return tool
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """Refuse a config or checkpoint that does not exist.
+
+    Args:
+        args: Arguments of either tool. Checkpoints with a scheme
+            (``https://``) are left to MMEngine.
+
+    Raises:
+        FileNotFoundError: Names the argument, the file and the folder that
+            relative names are looked for in.
+    """
+    files = {'config': args.config}
+    for name in ('checkpoint', 'resume'):
+        value = getattr(args, name, None)
+        if value not in (None, 'auto') and '://' not in value:
+            files[name] = value
+    for name, file in files.items():
+        if not Path(file).expanduser().is_file():
+            raise FileNotFoundError(
+                f'{name} "{file}" does not exist (in {os.getcwd()})'
+            )
+
+
+def check_tta(cfg: Config, args: argparse.Namespace) -> None:
+    """Refuse ``--tta`` where mmpretrain would choose how to merge the views.
+
+    Its choice averages scores and keeps everything else of the first view,
+    which is the mirrored one: maps and boxes would silently be mirrored.
+
+    Args:
+        cfg: The config as it was read.
+        args: Arguments of either tool.
+
+    Raises:
+        ValueError: If the config does not define both parts of its own.
+    """
+    missing = [n for n in ('tta_model', 'tta_pipeline') if n not in cfg]
+    if getattr(args, 'tta', False) and missing:
+        raise ValueError(
+            f'--tta: {args.config} does not define {" and ".join(missing)}. '
+            'Without them the maps and boxes of the mirrored view would be '
+            'kept. See configs/_base_ for a definition that un-flips them.'
+        )
+
+
+def adapt_dataloaders(cfg: Config) -> None:
+    """Switch off ``persistent_workers`` where there are no workers.
+
+    The tools switch it on for all loaders, and PyTorch refuses it with
+    ``num_workers=0``.
+    """
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        if loader is not None and not loader.get('num_workers', 0):
+            loader.persistent_workers = False
+
+
+def adapt_to_cpu(cfg: Config) -> None:
+    """Let MMEngine's Runner wrap the model without device numbers.
+
+    By default it passes ``device_ids``, which PyTorch refuses for a model on
+    the CPU. A ``model_wrapper_cfg`` of the config is kept.
+    """
+    cfg.setdefault(
+        'model_wrapper_cfg',
+        {
+            'type': 'MMDistributedDataParallel',
+            'device_ids': None,
+            'broadcast_buffers': False,
+            'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        },
+    )
+
+
+def start_gloo(launcher: str, cfg: Config) -> None:
+    """Start the process group of a distributed run without an accelerator.
+
+    MMEngine would select a CUDA device first; it leaves a process group that
+    exists alone.
+
+    Args:
+        launcher: The tool's argument.
+        cfg: Gives ``env_cfg.dist_cfg.timeout`` in seconds, if set.
+
+    Raises:
+        ValueError: If the launcher is not ``pytorch``, or if this process was
+            not started by it.
+    """
+    if launcher != 'pytorch':
+        raise ValueError(
+            f'--launcher {launcher} needs an accelerator, and none was found. '
+            'On CPUs use --launcher pytorch (tools/dist_train.sh).'
+        )
+    unset = [
+        name
+        for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+        if name not in os.environ
+    ]
+    if unset:
+        raise ValueError(
+            f'--launcher pytorch: {", ".join(unset)} not set in the '
+            'environment. Start the tool with tools/dist_train.sh or '
+            'tools/dist_test.sh, or with torchrun.'
+        )
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    timeout = None if seconds is None else datetime.timedelta(seconds=seconds)
+    distributed.init_process_group('gloo', timeout=timeout)

@@ -1,0 +1,192 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""mmpretrain's tools keep their flags; what is added to them works."""
+
+import argparse
+import datetime
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from projects.scm.utils import upstream_tools
+
+TRAIN_FLAGS = {
+    '--work-dir',
+    '--resume',
+    '--amp',
+    '--no-validate',
+    '--auto-scale-lr',
+    '--no-pin-memory',
+    '--no-persistent-workers',
+    '--cfg-options',
+    '--launcher',
+    '--local-rank',
+}
+TEST_FLAGS = {
+    '--work-dir',
+    '--out',
+    '--out-item',
+    '--cfg-options',
+    '--amp',
+    '--show-dir',
+    '--show',
+    '--interval',
+    '--wait-time',
+    '--no-pin-memory',
+    '--tta',
+    '--launcher',
+    '--local-rank',
+}
+
+
+def options_of(tool: str, call, monkeypatch) -> dict[str, tuple]:
+    """What a tool's parser accepts: flag -> its settings."""
+    found = {}
+
+    def parse_args(self, *args, **kwargs):
+        for action in self._actions:
+            key = ' '.join(sorted(action.option_strings)) or action.dest
+            found[key] = (
+                action.default,
+                action.nargs,
+                action.const,
+                action.choices,
+                action.type,
+            )
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, 'parse_args', parse_args)
+        with pytest.raises(SystemExit):
+            call()
+    return found
+
+
+@pytest.mark.parametrize(
+    ('name', 'flags'), [('train', TRAIN_FLAGS), ('test', TEST_FLAGS)]
+)
+def test_options_are_those_of_mmpretrain(
+    name, flags, repo, monkeypatch
+) -> None:
+    """Compared with the script that the installed mmpretrain brings."""
+    package = Path(importlib.util.find_spec('mmpretrain').origin).parent
+    script = package / '.mim' / 'tools' / f'{name}.py'
+    spec = importlib.util.spec_from_file_location('theirs', script)
+    theirs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(theirs)
+    monkeypatch.syspath_prepend(repo / 'tools')
+    spec = importlib.util.spec_from_file_location(
+        'ours', repo / 'tools' / f'{name}.py'
+    )
+    ours = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(ours)
+
+    expected = options_of(name, theirs.main, monkeypatch)
+    assert options_of(name, ours.main, monkeypatch) == expected
+    assert flags <= {f for key in expected for f in key.split()}
+
+
+def test_tool_of_a_source_checkout(tmp_path, monkeypatch) -> None:
+    """Without ``.mim``, the folder beside the package is looked into."""
+    package = tmp_path / 'mmpretrain'
+    package.mkdir()
+    init = package / '__init__.py'
+    init.touch()
+    spec = importlib.util.spec_from_file_location('mmpretrain', init)
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: spec)
+    with pytest.raises(FileNotFoundError, match=r'without its tool train\.py'):
+        upstream_tools.find_upstream_tool('train')
+    tool = tmp_path / 'tools' / 'train.py'
+    tool.parent.mkdir()
+    tool.write_text('def main(): ...\ndef parse_args(): ...\n')
+    assert upstream_tools.find_upstream_tool('train') == tool
+    with pytest.raises(AttributeError, match='has no merge_args'):
+        upstream_tools.load_upstream_tool('train')
+
+
+def test_missing_files_are_named(tmp_path) -> None:
+    config = tmp_path / 'c.py'
+    check = upstream_tools.check_files
+    args = argparse.Namespace(config=str(config), resume=None)
+    with pytest.raises(FileNotFoundError, match=r'config ".*c\.py"'):
+        check(args)
+    config.touch()
+    check(args)
+    check(argparse.Namespace(config=str(config), resume='auto'))
+    check(argparse.Namespace(config=str(config), checkpoint='https://a/b.pth'))
+    for name in ('resume', 'checkpoint'):
+        with pytest.raises(FileNotFoundError, match=f'{name} "no.pth"'):
+            check(argparse.Namespace(config=str(config), **{name: 'no.pth'}))
+
+
+def test_tta_needs_its_own_model_and_pipeline() -> None:
+    check = upstream_tools.check_tta
+    asked = argparse.Namespace(config='c.py', tta=True)
+    both = Config({'tta_model': {}, 'tta_pipeline': []})
+    check(both, asked)
+    check(Config(), argparse.Namespace(config='c.py', tta=False))
+    check(Config(), argparse.Namespace(config='c.py'))
+    with pytest.raises(ValueError, match='tta_model and tta_pipeline'):
+        check(Config(), asked)
+    with pytest.raises(ValueError, match='not define tta_pipeline'):
+        check(Config({'tta_model': {}}), asked)
+
+
+def test_persistent_workers_only_with_workers() -> None:
+    cfg = Config(
+        {
+            'train_dataloader': {'num_workers': 2, 'persistent_workers': True},
+            'val_dataloader': {'num_workers': 0, 'persistent_workers': True},
+            'test_dataloader': None,
+        }
+    )
+    upstream_tools.adapt_dataloaders(cfg)
+    assert cfg.train_dataloader.persistent_workers is True
+    assert cfg.val_dataloader.persistent_workers is False
+    assert cfg.test_dataloader is None
+
+
+def test_model_wrapper_without_device_ids() -> None:
+    cfg = Config({'find_unused_parameters': True})
+    upstream_tools.adapt_to_cpu(cfg)
+    assert cfg.model_wrapper_cfg.device_ids is None
+    assert cfg.model_wrapper_cfg.find_unused_parameters is True
+    own = Config({'model_wrapper_cfg': {'type': 'Mine'}})
+    upstream_tools.adapt_to_cpu(own)
+    assert own.model_wrapper_cfg == {'type': 'Mine'}
+
+
+def test_gloo_start(monkeypatch) -> None:
+    """Refusals name the cure; the timeout of the config is used."""
+    for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.delenv(name, raising=False)
+    cfg = Config({'env_cfg': {'dist_cfg': {'backend': 'nccl', 'timeout': 60}}})
+    with pytest.raises(ValueError, match='slurm needs an accelerator'):
+        upstream_tools.start_gloo('slurm', cfg)
+    with pytest.raises(ValueError, match=r'RANK, WORLD_SIZE.*dist_train\.sh'):
+        upstream_tools.start_gloo('pytorch', cfg)
+
+    for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '0')
+    calls = []
+    monkeypatch.setattr(
+        upstream_tools.distributed,
+        'init_process_group',
+        lambda *args, **kwargs: calls.append((args, kwargs)),
+    )
+    upstream_tools.start_gloo('pytorch', cfg)
+    upstream_tools.start_gloo('pytorch', Config())
+    minute = datetime.timedelta(seconds=60)
+    assert calls == [
+        (('gloo',), {'timeout': minute}),
+        (('gloo',), {'timeout': None}),
+    ]
+
+
+def test_foreign_arguments_reach_mmpretrain(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, 'argv', ['train.py', 'c.py', '--no-such-flag'])
+    with pytest.raises(SystemExit):
+        upstream_tools.run_upstream_tool('train')
+    assert '--no-such-flag' in capsys.readouterr().err
