@@ -14,7 +14,7 @@ optim_wrapper = dict(
         },
     ),
 )
-# The official steps, at the start of epochs 30 counted from 1.
+# The official steps, at the start of epoch 30 counted from 1.
 param_scheduler = dict(type='MultiStepLR', milestones=[29], gamma=0.1)
 
 train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=1)

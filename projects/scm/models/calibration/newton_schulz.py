@@ -4,20 +4,24 @@ r"""Newton-Schulz inverse of a grid operator, applied to one vector.
 The method needs y = Z_p f with Z_0 = αΛ and Z_{k+1} = Z_k (2I − Λ Z_k), where
 Λ is a symmetric five-point operator on N grid positions and f one vector an
 image. Done literally that is 2p products of N×N matrices, all of which
-autograd keeps. Three facts avoid nearly all of it without changing y:
+autograd keeps. Nearly all of it can be avoided without changing y. With the
+residuals R_k = I − Λ Z_k, for which R_{k+1} = R_k²:
 
-* Only Z_p f is needed. With R = I − Λ Z_q one has
-  Z_{q+b} = Z_q Σ_{k < 2^b} R^k, so the last b of p iterations are 2^b − 1
-  products with vectors. For small p, q = 0: nothing N×N exists at all, and
-  every product is one with the five-point operator.
-* Λ is sparse and all Z_k are symmetric polynomials in it, so of the two
-  products of an iteration one costs O(N²).
-* The adjoint of an iteration is as cheap: with W the (symmetric) gradient of
-  Z_{k+1} and Y = Z_k W, that of Z_k is 2W − ΛY − (ΛY)ᵀ and that of Λ is
-  −Y Z_k, of which only the entries on the pattern of the grid are formed.
+* Z_{q+b} = Z_q Σ_{j < 2^b} R_q^j, and only its product with f is needed: the
+  last b of p iterations are products with vectors. For p <= 4, q = 0, nothing
+  N×N exists at all, and all products are with the five-point operator.
+* For larger p, Λ Z_k costs O(N²) as Λ is sparse, which leaves one N×N product
+  an iteration; the first iteration is sparse as a whole.
+* Z_k is symmetric, and so is its gradient W_k. With Y = Z_k W_{k+1}, the
+  adjoint of an iteration is W_k = 2 W_{k+1} − ΛY − (ΛY)ᵀ, one N×N product
+  again, and Λ gets −Y Z_k, of which only the pattern of the grid is formed.
 
 So p = 16 costs 11 N×N products forward and 11 backward, instead of 32 and 64,
 and keeps 12 matrices instead of 48; p = 4 costs 31 sparse products.
+
+On a CPU an eigendecomposition Λ = Q M Qᵀ costs about five N×N products, and
+in the basis Q every dense iteration is elementwise: that is faster still. On
+a GPU, whose batched eigendecompositions are slow, the products stay.
 
 The start Z_0 is a constant in the gradient, as in the official
 implementation: Λ gets its gradient through the iterations alone.
@@ -36,18 +40,13 @@ from .grid_operator import (
     grid_product,
 )
 
-# Iterations done as products with vectors. Four balance 15 products of N×N
-# matrices with vectors against one of matrices more; all fit without matrices
-# where p is not larger.
+# Iterations done as products with vectors. One more would trade a forward and
+# a backward product of N×N matrices for 32 products with vectors.
 VECTOR_ITERATIONS = 4
 
 
-def _matvec(matrix: Tensor, vector: Tensor) -> Tensor:
-    return torch.bmm(matrix, vector.unsqueeze(-1)).squeeze(-1)
-
-
 class _NewtonSchulzApply(torch.autograd.Function):
-    """See the module's docstring."""
+    """See the docstring of the module; q = 0 where there are no matrices."""
 
     @staticmethod
     def forward(
@@ -60,40 +59,22 @@ class _NewtonSchulzApply(torch.autograd.Function):
         iterations: int,
     ) -> Tensor:
         op = GridOperator(diagonal, right, down)
-        terms = 2 ** min(iterations, VECTOR_ITERATIONS)
-        dense_iterations = max(iterations - VECTOR_ITERATIONS, 0)
-
-        matrices = []
-        if dense_iterations:
-            rows = op.rows()
-            dense = grid_dense(op)
-            # Z_1 = 2αΛ − α²Λ³ without a dense product.
-            cube = grid_product(rows, grid_product(rows, dense))
-            matrix = (2 * alpha) * dense - alpha**2 * cube
-            matrices.append(matrix)
-            for _ in range(dense_iterations - 1):
-                product = grid_product(rows, matrix)
-                matrix = torch.baddbmm(
-                    matrix, product, matrix, beta=2, alpha=-1
-                )
-                matrices.append(matrix)
-
-        # g = Σ_{k < terms} R^k f; y = Z_q g.
+        matrices = _matrices(op, alpha, iterations - VECTOR_ITERATIONS)
+        inverse = matrices.pop() if matrices else None
+        # g = Σ_j R_q^j f, y = Z_q g.
         powers, products = [vector], []
-        for _ in range(terms - 1):
-            products.append(_base_product(op, matrices, alpha, powers[-1]))
+        for _ in range(2 ** min(iterations, VECTOR_ITERATIONS) - 1):
+            products.append(_apply_inverse(op, inverse, alpha, powers[-1]))
             powers.append(powers[-1] - grid_product(op, products[-1]))
-        powers = torch.stack(powers)
-        total = powers.sum(0)
-        result = _base_product(op, matrices, alpha, total)
+        total = torch.stack(powers).sum(0)
+        result = _apply_inverse(op, inverse, alpha, total)
 
-        products = (
-            torch.stack(products)
-            if products
-            else vector.new_empty((0, *vector.shape))
-        )
         ctx.save_for_backward(
-            diagonal, right, down, powers, products, total, *matrices
+            *op,
+            inverse,
+            torch.stack([*powers[:-1], total], 1),
+            torch.stack([*products, result], 1),
+            *matrices,
         )
         ctx.alpha = alpha
         return result
@@ -102,85 +83,188 @@ class _NewtonSchulzApply(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple:
         with torch.autocast(grad.device.type, enabled=False):
-            return _NewtonSchulzApply._backward(ctx, grad)
-
-    @staticmethod
-    def _backward(ctx: Any, grad: Tensor) -> tuple:
-        diagonal, right, down, powers, products, total, *matrices = (
-            ctx.saved_tensors
-        )
-        op, alpha = GridOperator(diagonal, right, down), ctx.alpha
-
-        # Adjoint of g = Σ R^k f, with R v = v − Λ (Z_q v): `pulls` are the
-        # gradients that reach each power of R, times Λ on the way to Z_q.
-        grad_total = _base_product(op, matrices, alpha, grad)
-        adjoint, adjoints, pulls = grad_total, [], []
-        for _ in range(len(products)):
-            pull = grid_product(op, adjoint)
-            adjoints.append(adjoint)
-            pulls.append(pull)
-            adjoint = (
-                grad_total + adjoint - _base_product(op, matrices, alpha, pull)
-            )
-        grad_vector = adjoint
-
-        # Λ where it is applied to Z_q R^k f …
-        if adjoints:
-            lines = grid_inner(
-                torch.stack(adjoints[::-1]), products, 0, op.width
-            )
-        else:
-            lines = GridOperator(*(torch.zeros_like(part) for part in op))
-        # … and within Z_q, whose gradient is Σ_k u_k v_kᵀ.
-        if matrices:
-            u = torch.stack([*pulls[::-1], -grad])
-            v = torch.cat([powers[:-1], total.unsqueeze(0)])
-            within = _through_matrices(op, matrices, alpha, u, v)
-            lines = GridOperator(
-                *(a + b for a, b in zip(lines, within, strict=True))
-            )
-        grads = (-line for line in lines)
-        return (*grads, grad_vector, None, None)
+            return _backward(grad, ctx.alpha, *ctx.saved_tensors)
 
 
-def _base_product(
-    op: GridOperator, matrices: list, alpha: float, vector: Tensor
+def _matrices(op: GridOperator, alpha: float, count: int) -> list[Tensor]:
+    """The dense iterations Z_1 … Z_q, for q = ``count``."""
+    if count <= 0:
+        return []
+    rows, dense = op.rows(), grid_dense(op)
+    # Z_1 = 2αΛ − α²Λ³ needs no dense product.
+    cube = grid_product(rows, grid_product(rows, dense))
+    matrices = [(2 * alpha) * dense - alpha**2 * cube]
+    for _ in range(count - 1):
+        last = matrices[-1]
+        product = grid_product(rows, last)
+        matrices.append(torch.baddbmm(last, product, last, beta=2, alpha=-1))
+    return matrices
+
+
+def _apply_inverse(
+    op: GridOperator, inverse: Tensor | None, alpha: float, vector: Tensor
 ) -> Tensor:
-    """Z_q v, with Z_q the last matrix, or αΛ where there is none."""
-    if matrices:
-        return _matvec(matrices[-1], vector)
-    return alpha * grid_product(op, vector)
+    """Z_q v for vectors (B, N), with Z_0 = αΛ."""
+    if inverse is None:
+        return alpha * grid_product(op, vector)
+    return torch.bmm(vector.unsqueeze(1), inverse).squeeze(1)
 
 
-def _through_matrices(
-    op: GridOperator, matrices: list, alpha: float, u: Tensor, v: Tensor
+def _backward(
+    grad: Tensor,
+    alpha: float,
+    diagonal: Tensor,
+    right: Tensor,
+    down: Tensor,
+    inverse: Tensor | None,
+    powers: Tensor,
+    products: Tensor,
+    *matrices: Tensor,
+) -> tuple:
+    op = GridOperator(diagonal, right, down)
+    # Adjoint of g = Σ_j R_q^j f, where R_q v = v − Λ Z_q v.
+    grad_total = _apply_inverse(op, inverse, alpha, grad)
+    adjoints, pulls = [grad_total], []
+    for _ in range(products.size(1) - 1):
+        pulls.append(grid_product(op, adjoints[-1]))
+        adjoints.append(
+            grad_total
+            + adjoints[-1]
+            - _apply_inverse(op, inverse, alpha, pulls[-1])
+        )
+    grad_vector = adjoints.pop()
+
+    # Minus the gradient of Λ where it meets Z_q R_q^j f …
+    if adjoints:
+        adjoint = torch.stack(adjoints[::-1], 1)
+        lines = grid_inner(adjoint, products[:, :-1], 1, op.width)
+    else:
+        lines = GridOperator(*(torch.zeros_like(part) for part in op))
+    # … and within Z_q, whose gradient is minus Σ_j u_j v_jᵀ.
+    if inverse is not None:
+        u = torch.stack([*pulls[::-1], -grad], 1)
+        within = _through_inverse(op, matrices, alpha, u, powers)
+        lines = (a + b for a, b in zip(lines, within, strict=True))
+    return (*(-line for line in lines), grad_vector, None, None)
+
+
+def _through_inverse(
+    op: GridOperator,
+    matrices: tuple[Tensor, ...],
+    alpha: float,
+    u: Tensor,
+    v: Tensor,
 ) -> GridOperator:
-    """Minus the gradient of Λ through Z_1 … Z_q.
+    """Minus the gradient of Λ through the iterations that lead to Z_q.
 
     Args:
         op (GridOperator): Λ.
-        matrices (list): Z_1 … Z_q.
+        matrices (tuple[Tensor, ...]): Z_1 … Z_{q-1}.
         alpha (float): Z_0 = αΛ.
-        u (Tensor): Shape (K, B, N).
-        v (Tensor): Shape (K, B, N); minus the gradient of Z_q is Σ_k u_k v_kᵀ.
+        u (Tensor): Shape (B, J, N).
+        v (Tensor): Shape (B, J, N); minus the gradient of Z_q is Σ_j u_j v_jᵀ.
+
+    Returns:
+        GridOperator: Counted as :func:`grid_inner` does.
     """
-    rows = op.rows()
-    outer = torch.einsum('kbi,kbj->bij', u, v)
-    grad = (outer + outer.mT).mul_(-0.5)
-    parts = []
-    for matrix in reversed(matrices[:-1]):
-        product = torch.bmm(grad, matrix)  # Yᵀ
-        parts.append(grid_inner(product, matrix, 1, op.width))
+    rows, width = op.rows(), op.width
+    outer = torch.bmm(u.mT, v)
+    weight = (outer + outer.mT).mul_(-0.5)
+    lines = []
+    for matrix in reversed(matrices):
+        product = torch.bmm(weight, matrix)  # Yᵀ
+        lines.append(_symmetric_inner(product, matrix, width))
         spread = grid_product(rows, product)  # (ΛY)ᵀ
-        grad = (2 * grad).sub_(spread).sub_(spread.mT)
-    # The first iteration has Z_0 = αΛ: its product with W is sparse, too.
-    product = alpha * grid_product(rows, grad)
-    parts.append(grid_inner(product, alpha * grid_dense(op), 1, op.width))
-    return GridOperator(*(sum(lines) for lines in zip(*parts, strict=True)))
+        weight = weight.mul_(2).sub_(spread).sub_(spread.mT)
+    # The first iteration starts at Z_0 = αΛ, where Y Z_0 is sparse to form.
+    product = grid_product(rows, grid_product(rows, weight).mT.contiguous())
+    lines.append(
+        [alpha**2 * product.diagonal(0, -2, -1)]
+        + [
+            2 * alpha**2 * product.diagonal(offset, -2, -1)
+            for offset in (1, width)
+        ]
+    )
+    return GridOperator(*(sum(line) for line in zip(*lines, strict=True)))
+
+
+def _symmetric_inner(left: Tensor, right: Tensor, width: int) -> list[Tensor]:
+    """As :func:`grid_inner` over the middle axis, for a symmetric sum."""
+    lines = [(left * right).sum(1)]
+    for offset in (1, width):
+        pair = left[..., :-offset] * right[..., offset:]
+        lines.append(pair.sum(1).mul_(2))
+    return lines
+
+
+class _SpectralApply(torch.autograd.Function):
+    """The same iterations, on the eigenvalues of Λ."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        diagonal: Tensor,
+        right: Tensor,
+        down: Tensor,
+        vector: Tensor,
+        alpha: float,
+        iterations: int,
+    ) -> Tensor:
+        op = GridOperator(diagonal, right, down)
+        values, vectors = torch.linalg.eigh(grid_dense(op))
+        basis = vectors.mT.contiguous()
+        *_, inverse = _eigenvalue_iterates(values, alpha, iterations)
+        coefficients = _multiply(basis, vector)
+        ctx.save_for_backward(values, basis, coefficients)
+        ctx.alpha, ctx.iterations, ctx.width = alpha, iterations, op.width
+        return _multiply(basis.mT, inverse * coefficients)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        values, basis, coefficients = ctx.saved_tensors
+        with torch.autocast(grad.device.type, enabled=False):
+            *iterates, inverse = _eigenvalue_iterates(
+                values, ctx.alpha, ctx.iterations
+            )
+            pull = _multiply(basis, grad)
+            weight = pull.unsqueeze(2) * coefficients.unsqueeze(1)
+            weight = (weight + weight.mT).mul_(0.5)
+            inner = torch.zeros_like(weight)
+            for z in reversed(iterates):
+                pairs = z.unsqueeze(2) * z.unsqueeze(1)
+                inner.addcmul_(weight, pairs, value=-1)
+                share = 1 - values * z
+                weight *= share.unsqueeze(2) + share.unsqueeze(1)
+            lines = _symmetric_inner(torch.bmm(inner, basis), basis, ctx.width)
+            return (
+                *lines,
+                _multiply(basis.mT, inverse * pull),
+                None,
+                None,
+            )
+
+
+def _multiply(matrix: Tensor, vector: Tensor) -> Tensor:
+    return torch.bmm(matrix, vector.unsqueeze(2)).squeeze(2)
+
+
+def _eigenvalue_iterates(
+    values: Tensor, alpha: float, iterations: int
+) -> list[Tensor]:
+    """Eigenvalues of Z_0 … Z_p, given those of Λ."""
+    iterates = [alpha * values]
+    for _ in range(iterations):
+        iterates.append(iterates[-1] * (2 - values * iterates[-1]))
+    return iterates
 
 
 def newton_schulz_apply(
-    op: GridOperator, vector: Tensor, iterations: int, alpha: float
+    op: GridOperator,
+    vector: Tensor,
+    iterations: int,
+    alpha: float,
+    spectral: bool | None = None,
 ) -> Tensor:
     """Approximate Λ⁻¹ f by Newton-Schulz iterations.
 
@@ -188,10 +272,16 @@ def newton_schulz_apply(
         op (GridOperator): The symmetric operator Λ of every image.
         vector (Tensor): f, shape (B, N).
         iterations (int): Newton-Schulz iterations p >= 0.
-        alpha (float): Scale of the start Z_0 = αΛ; a constant in the
-            gradient.
+        alpha (float): Scale of the start Z_0 = αΛ, which is a constant in
+            the gradient.
+        spectral (bool, optional): Whether to iterate on eigenvalues where
+            vectors alone do not do. Defaults to None: on a CPU.
 
     Returns:
         Tensor: Z_p f, shape (B, N); differentiable once in Λ and f.
     """
+    if spectral is None:
+        spectral = vector.device.type == 'cpu'
+    if spectral and iterations > VECTOR_ITERATIONS:
+        return _SpectralApply.apply(*op, vector, alpha, iterations)
     return _NewtonSchulzApply.apply(*op, vector, alpha, iterations)
