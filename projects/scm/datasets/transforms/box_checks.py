@@ -1,7 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A check that boxes stay where their pixels are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmcv.transforms import LoadAnnotations
@@ -38,7 +38,7 @@ def check_box_transforms(transforms: Sequence[Any], with_boxes: bool) -> None:
             does not load, or is followed by a transform that crops or moves
             the image without its boxes.
     """
-    steps = list(_flatten(transforms))
+    steps = list(_flatten(list(transforms)))
     loads = [
         index
         for index, step in enumerate(steps)
@@ -61,15 +61,14 @@ def check_box_transforms(transforms: Sequence[Any], with_boxes: bool) -> None:
             )
 
 
-def _flatten(transforms: Iterable[Any]) -> Iterator[Any]:
-    """Walk through transforms and the transforms inside of them."""
-    for step in transforms:
-        if isinstance(step, (list, tuple)):
-            yield from _flatten(step)
-            continue
-        yield step
-        inner = getattr(step, 'transforms', None) or getattr(
-            step, 'subroutines', None
-        )
-        if isinstance(inner, (list, tuple)):
+def _flatten(step: Any) -> Iterator[Any]:
+    """Walk through a transform and whatever transforms it holds."""
+    if isinstance(step, (list, tuple)):
+        for inner in step:
             yield from _flatten(inner)
+        return
+    yield step
+    for name in ('transforms', 'subroutines'):
+        if hasattr(step, name):
+            yield from _flatten(getattr(step, name))
+            return

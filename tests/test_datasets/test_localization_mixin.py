@@ -1,0 +1,76 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import pytest
+from mmengine.dataset import default_collate
+from torch.utils.data import DataLoader
+
+from projects.scm.datasets import CUBLocalization
+
+LOAD = {
+    'type': 'LoadImageFromFile',
+    'imdecode_backend': 'pillow',
+    'color_type': 'color_ignore_orientation',
+}
+PIPELINE = [
+    LOAD,
+    {'type': 'LoadAnnotations', 'with_bbox': True, 'with_label': False},
+    {'type': 'Resize', 'scale': (8, 8), 'backend': 'pillow'},
+    {'type': 'PackWSOLInputs'},
+]
+
+
+def break_image(path, how):
+    content = path.read_bytes()
+    if how == 'truncated':
+        path.write_bytes(content[: len(content) // 2])
+    elif how == 'empty':
+        path.write_bytes(b'')
+    elif how == 'text':
+        path.write_text('<html>404</html>')
+
+
+# OpenCV decodes truncated images: it fills the rest with grey.
+@pytest.mark.parametrize(
+    ('how', 'backend', 'workers'),
+    [
+        ('truncated', 'pillow', 0),
+        ('truncated', 'pillow', 1),
+        ('empty', 'pillow', 0),
+        ('text', 'pillow', 0),
+        ('empty', 'cv2', 0),
+        ('text', 'cv2', 0),
+    ],
+)
+def test_an_image_that_does_not_decode_is_named(
+    cub_root, how, backend, workers
+):
+    image = cub_root / 'images' / '001.Sea_Bird' / 'b.jpg'
+    break_image(image, how)
+    load = {**LOAD, 'imdecode_backend': backend, 'color_type': 'color'}
+    dataset = CUBLocalization(
+        str(cub_root), 'test', pipeline=[load, *PIPELINE[1:]]
+    )
+    loader = DataLoader(
+        dataset, num_workers=workers, collate_fn=default_collate
+    )
+    with pytest.raises(ValueError, match=r'image 0 of the test split') as info:
+        list(loader)
+    assert f'{image} (image 0' in str(info.value)
+
+
+def test_a_missing_image_is_named_with_the_layout(cub_root):
+    image = cub_root / 'images' / '001.Sea_Bird' / 'b.jpg'
+    image.unlink()
+    dataset = CUBLocalization(str(cub_root), 'test', pipeline=PIPELINE)
+    with pytest.raises(FileNotFoundError, match='a folder in the layou') as e:
+        dataset[0]
+    assert str(image) in str(e.value)
+    assert dataset[1]['data_samples'].gt_label == 1
+
+
+def test_the_pipeline_is_checked(cub_root):
+    with pytest.raises(ValueError, match='with_boxes=False'):
+        CUBLocalization(str(cub_root), 'train', pipeline=PIPELINE)
+    crop = {'type': 'RandomCrop', 'crop_size': 4}
+    pipeline = [*PIPELINE[:3], crop, PIPELINE[3]]
+    with pytest.raises(ValueError, match='RandomCrop of MMPretrain moves'):
+        CUBLocalization(str(cub_root), 'test', pipeline=pipeline)

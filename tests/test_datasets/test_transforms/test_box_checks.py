@@ -1,0 +1,94 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import numpy as np
+import pytest
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import TRANSFORMS
+
+from projects.scm.datasets.transforms import check_box_transforms
+
+LOAD_BOXES = {'type': 'LoadAnnotations', 'with_label': False}
+
+
+def build(*steps):
+    init_default_scope('mmpretrain')
+    return [TRANSFORMS.build(dict(step)) for step in steps]
+
+
+REFUSED = [
+    {'type': 'RandomCrop', 'crop_size': 8},
+    {'type': 'RandomResizedCrop', 'scale': 8},
+    {'type': 'ResizeEdge', 'scale': 8},
+    {'type': 'EfficientNetRandomCrop', 'scale': 8},
+    {'type': 'EfficientNetCenterCrop', 'crop_size': 8},
+    {'type': 'Rotate', 'angle': 30.0},
+    {
+        'type': 'RandAugment',
+        'policies': 'timm_increasing',
+        'num_policies': 2,
+        'magnitude_level': 9,
+    },
+    {'type': 'AutoAugment', 'policies': 'imagenet'},
+    {
+        'type': 'RandomApply',
+        'prob': 0.5,
+        'transforms': [{'type': 'RandomCrop', 'crop_size': 8}],
+    },
+    {
+        'type': 'RandomChoice',
+        'transforms': [
+            [{'type': 'RandomCrop', 'crop_size': 8}],
+            [{'type': 'ResizeEdge', 'scale': 8}],
+        ],
+    },
+]
+ACCEPTED = [
+    {'type': 'Resize', 'scale': (8, 8)},
+    {'type': 'CenterCrop', 'crop_size': 8},
+    {'type': 'RandomFlip', 'prob': 0.5},
+    {'type': 'ColorJitter', 'brightness': 0.1},
+    {
+        'type': 'TestTimeAug',
+        'transforms': [
+            [{'type': 'RandomFlip', 'prob': 1.0}],
+            [{'type': 'PackWSOLInputs'}],
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize('step', REFUSED, ids=lambda step: step['type'])
+def test_refused(step):
+    with pytest.raises(ValueError, match='moves the image but not its boxes'):
+        check_box_transforms(build(LOAD_BOXES, step), with_boxes=True)
+    # Without boxes, or before they are loaded, anything goes.
+    check_box_transforms(build(step), with_boxes=True)
+
+
+@pytest.mark.parametrize('step', ACCEPTED, ids=lambda step: step['type'])
+def test_accepted(step):
+    check_box_transforms(build(LOAD_BOXES, step), with_boxes=True)
+
+
+def test_boxes_that_are_not_there():
+    with pytest.raises(ValueError, match='the dataset has with_boxes=False'):
+        check_box_transforms(build(LOAD_BOXES), with_boxes=False)
+    no_boxes = {'type': 'LoadAnnotations', 'with_bbox': False}
+    check_box_transforms(build(no_boxes), with_boxes=False)
+
+
+@pytest.mark.parametrize('step', ACCEPTED[:3], ids=lambda step: step['type'])
+def test_accepted_transforms_move_boxes_with_pixels(step):
+    """A white rectangle and its box stay together."""
+    step = {**step, 'prob': 1.0} if 'prob' in step else step
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[6:10, 4:8] = 255
+    results = {
+        'img': image,
+        'img_shape': (16, 16),
+        'instances': [{'bbox': [4.0, 6.0, 8.0, 10.0]}],
+    }
+    results = Compose(build(LOAD_BOXES, step))(results)
+    ys, xs = np.nonzero(results['img'][..., 0] > 127)
+    found = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+    np.testing.assert_allclose(results['gt_bboxes'], [found])
