@@ -1,16 +1,63 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Localization protocols on arrays: usable without any framework."""
+"""Localization protocols on arrays: no model, no data set, no framework.
 
+From a score map to boxes: :func:`boxes_at_thresholds`. From the maps of a set
+of images to the figures of one or several protocols: build an
+:class:`EvaluationPlan`, call :func:`record_image` for every image (in any
+process), then :func:`summarize` and :func:`format_table`.
+"""
+
+from .error_breakdown import ERROR_KINDS, classify_boxes
+from .floors import box_floors, centred_squares
+from .image_record import EvaluationPlan, ImageRecord, record_image
+from .masks import (
+    merge_masks,
+    peak_pixel_iou,
+    pixel_histograms,
+    pxap,
+)
+from .protocols import PROTOCOLS, Measure, Protocol, get_protocol
+from .report import format_table
+from .summary import Figure, Summary, summarize
 from .threshold_boxes import (
     CutBoxes,
     boxes_at_cuts,
     boxes_at_thresholds,
     threshold_cuts,
 )
+from .thresholds import (
+    ThresholdChoice,
+    load_thresholds,
+    otsu_cut,
+    save_thresholds,
+)
 
 __all__ = [
+    'ERROR_KINDS',
+    'PROTOCOLS',
     'CutBoxes',
+    'EvaluationPlan',
+    'Figure',
+    'ImageRecord',
+    'Measure',
+    'Protocol',
+    'Summary',
+    'ThresholdChoice',
+    'box_floors',
     'boxes_at_cuts',
     'boxes_at_thresholds',
+    'centred_squares',
+    'classify_boxes',
+    'format_table',
+    'get_protocol',
+    'load_thresholds',
+    'merge_masks',
+    'otsu_cut',
+    'peak_pixel_iou',
+    'pixel_histograms',
+    'pxap',
+    'record_image',
+    'save_thresholds',
+    'summarize',
     'threshold_cuts',
 ]

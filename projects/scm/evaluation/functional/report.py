@@ -1,0 +1,95 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Summaries as text that says how every number came about."""
+
+from collections.abc import Sequence
+
+from .summary import Figure, Summary
+
+HEADER = (
+    'protocol',
+    'metric',
+    'value',
+    'threshold',
+    'chosen by',
+    'oracle',
+    'otsu',
+    'full image',
+    'centred square',
+)
+
+
+def _align(rows: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width, text to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        '  '.join(
+            cell.ljust(width) if i in (0, 1, 4) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, '-' * max(map(len, lines)))
+    return '\n'.join(lines)
+
+
+def _figure_row(summary: Summary, key: str, figure: Figure) -> list[str]:
+    if figure.threshold is not None:
+        threshold = f'{figure.threshold:.4g}'
+    else:
+        threshold = 'per map' if summary.choice.type == 'otsu' else 'per IoU'
+    oracle = f'{figure.oracle:.2f}'
+    if summary.choice.type != 'oracle':
+        oracle += f' ({figure.oracle_gap:+.2f})'
+    return [
+        summary.protocol.name,
+        key,
+        f'{figure.value:.2f}',
+        threshold,
+        str(summary.choice),
+        oracle,
+        f'{figure.otsu:.2f}',
+        f'{figure.floor_full_image:.2f}',
+        f'{figure.floor_centred_square:.2f}',
+    ]
+
+
+def format_table(
+    summaries: Sequence[Summary], split: str | None = None
+) -> str:
+    """A table of all figures, with thresholds, their choice and floors.
+
+    Args:
+        summaries (Sequence[Summary]): Of one set of images, at least one.
+        split (str, optional): What the set is called. Defaults to None.
+
+    Returns:
+        str: Several lines.
+    """
+    rows: list[list[str]] = [list(HEADER)]
+    for summary in summaries:
+        for key, value in summary.classification.items():
+            blanks = [''] * (len(HEADER) - 3)
+            rows.append([summary.protocol.name, key, f'{value:.2f}', *blanks])
+        for key, figure in summary.figures.items():
+            rows.append(_figure_row(summary, key, figure))
+    name = f'split {split!r}' if split else 'a split without name'
+    lines = [
+        f'Localization on {name}, {summaries[0].num_images} images, percent. '
+        'The floors are boxes that ignore the image, whatever the class.',
+        _align(rows),
+    ]
+    for summary in summaries:
+        if summary.errors:
+            shares = ', '.join(
+                f'{kind} {share:.2f}' for kind, share in summary.errors.items()
+            )
+            lines.append(
+                f'{summary.protocol.name}: errors at the threshold of '
+                f'{summary.errors_of}: {shares}'
+            )
+    if any(summary.choice.type == 'oracle' for summary in summaries):
+        lines.append(
+            "'oracle' thresholds were chosen on the very images they are "
+            'evaluated on: an advantage that no user of the method has.'
+        )
+    return '\n'.join(lines)

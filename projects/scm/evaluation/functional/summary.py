@@ -1,0 +1,316 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""From the records of all images to the figures of a protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .error_breakdown import ERROR_KINDS
+from .floors import box_floors
+from .image_record import EvaluationPlan, ImageRecord
+from .protocols import Measure, Protocol
+from .thresholds import ThresholdChoice
+
+
+@dataclass
+class Figure:
+    """One accuracy. All accuracies are in percent.
+
+    Attributes:
+        value: The accuracy at the chosen threshold.
+        iou: The IoU threshold; None for a mean over several.
+        threshold: The chosen score map threshold; None for Otsu's, which
+            differs from map to map, and for means over several.
+        oracle: The accuracy at the threshold that is best for this set, of
+            the protocol's grid and those that were given.
+        oracle_threshold: That threshold, the lowest of several; None for
+            means.
+        otsu: The accuracy with Otsu's threshold of each map.
+        floor_full_image: Accuracy of the full-image box, whatever the class.
+        floor_centred_square: Accuracy of the best centred square, whatever
+            the class.
+        curve: (T,) accuracy at each threshold of the protocol's grid; None
+            for means.
+        hits: (n,) whether each image is a hit at the chosen threshold; for
+            means their share of hits.
+    """
+
+    value: float
+    iou: float | None
+    threshold: float | None
+    oracle: float
+    oracle_threshold: float | None
+    otsu: float
+    floor_full_image: float
+    floor_centred_square: float
+    curve: np.ndarray | None = field(default=None, repr=False)
+    hits: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def oracle_gap(self) -> float:
+        """What the best threshold would add, in percentage points."""
+        return self.oracle - self.value
+
+
+@dataclass
+class Summary:
+    """The figures of one protocol on one set of images.
+
+    Attributes:
+        protocol: The protocol.
+        choice: How thresholds were chosen.
+        num_images: Number of images.
+        classification: ``top1_cls_acc`` and ``top5_cls_acc`` in percent,
+            where there is a ranking.
+        figures: By name.
+        errors: Shares of the error kinds in percent, at the threshold of
+            ``errors_of``; empty where the protocol does not look at the
+            predicted class.
+        errors_of: The figure whose threshold the errors belong to.
+        gt_labels: (n,) int64, true classes in the order of ``Figure.hits``.
+    """
+
+    protocol: Protocol
+    choice: ThresholdChoice
+    num_images: int
+    classification: dict[str, float]
+    figures: dict[str, Figure]
+    errors: dict[str, float]
+    errors_of: str | None
+    gt_labels: np.ndarray = field(repr=False)
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers by name, for logs: accuracies, thresholds, gaps."""
+        numbers = dict(self.classification)
+        for key, figure in self.figures.items():
+            numbers[key] = figure.value
+        for key, figure in self.figures.items():
+            if figure.threshold is not None:
+                numbers[f'{key}_threshold'] = figure.threshold
+            if self.choice.type != 'oracle':
+                numbers[f'{key}_oracle_gap'] = figure.oracle_gap
+        for kind, share in self.errors.items():
+            numbers[f'error_{kind}'] = share
+        return numbers
+
+    def thresholds(self) -> dict[str, float]:
+        """Best thresholds of this set by figure, to be used on another."""
+        return {
+            key: figure.oracle_threshold
+            for key, figure in self.figures.items()
+            if figure.oracle_threshold is not None
+        }
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Accuracies of each true class in percent, at chosen thresholds."""
+        rows = []
+        for label in np.unique(self.gt_labels):
+            members = self.gt_labels == label
+            row = {'label': int(label), 'num_images': int(members.sum())}
+            for key, figure in self.figures.items():
+                row[key] = float(figure.hits[members].mean() * 100)
+            rows.append(row)
+        return rows
+
+    def to_dict(self, per_class: bool = True) -> dict[str, Any]:
+        """Everything as plain numbers, lists and strings, for JSON."""
+        grid = self.protocol.grid
+        result = {
+            'protocol': self.protocol.name,
+            'num_images': self.num_images,
+            'threshold_choice': str(self.choice),
+            'classification': self.classification,
+            'figures': {
+                key: {
+                    'value': figure.value,
+                    'iou': figure.iou,
+                    'threshold': figure.threshold,
+                    'oracle': figure.oracle,
+                    'oracle_threshold': figure.oracle_threshold,
+                    'oracle_gap': figure.oracle_gap,
+                    'otsu': figure.otsu,
+                    'floor_full_image': figure.floor_full_image,
+                    'floor_centred_square': figure.floor_centred_square,
+                }
+                for key, figure in self.figures.items()
+            },
+            'errors': self.errors,
+            'curves': {
+                'thresholds': grid.tolist(),
+                **{
+                    key: figure.curve.tolist()
+                    for key, figure in self.figures.items()
+                    if figure.curve is not None
+                },
+            },
+        }
+        if per_class:
+            result['per_class'] = self.per_class()
+        return result
+
+
+def summarize(
+    plan: EvaluationPlan, records: Sequence[ImageRecord]
+) -> list[Summary]:
+    """Compute the figures of all protocols of a plan.
+
+    Args:
+        plan (EvaluationPlan): The plan that made the records.
+        records (Sequence[ImageRecord]): One of each image.
+
+    Returns:
+        list[Summary]: One of each protocol.
+
+    Raises:
+        ValueError: If there is no record.
+    """
+    if len(records) == 0:
+        raise ValueError('no images were evaluated')
+    floors = box_floors(
+        [record.gt_boxes for record in records],
+        plan.iou_thresholds,
+        plan.frame_size_wh,
+    )
+    return [
+        _summarize_protocol(plan, index, records, floors)
+        for index in range(len(plan.protocols))
+    ]
+
+
+def _summarize_protocol(
+    plan: EvaluationPlan,
+    index: int,
+    records: Sequence[ImageRecord],
+    floors: dict[str, list[float]],
+) -> Summary:
+    protocol, choice = plan.protocols[index], plan.choices[index]
+    thresholds = plan.thresholds(index)
+    figures: dict[str, Figure] = {}
+    for measure in protocol.measures:
+        packed = np.stack(
+            [record.hits[protocol.name][measure.name] for record in records]
+        )
+        parts = [
+            _figure(
+                measure,
+                iou,
+                np.unpackbits(
+                    packed[:, place], axis=-1, count=len(thresholds) + 1
+                ),
+                protocol,
+                choice,
+                thresholds,
+                [
+                    floors[kind][place]
+                    for kind in ('full_image', 'centred_square')
+                ],
+            )
+            for place, iou in enumerate(plan.iou_thresholds)
+        ]
+        if measure.mean_over_ious:
+            figures[measure.name] = _mean_figure(parts)
+        for iou, part in zip(plan.iou_thresholds, parts, strict=True):
+            figures[measure.key(iou)] = part
+    errors, errors_of = _errors(protocol, thresholds, records, figures)
+    return Summary(
+        protocol=protocol,
+        choice=choice,
+        num_images=len(records),
+        classification=_classification(records),
+        figures=figures,
+        errors=errors,
+        errors_of=errors_of,
+        gt_labels=np.array([record.gt_label for record in records]),
+    )
+
+
+def _column(thresholds: np.ndarray, threshold: float | None) -> int:
+    """Place of a threshold; Otsu's comes last."""
+    if threshold is None:
+        return len(thresholds)
+    return int(np.flatnonzero(thresholds == threshold)[0])
+
+
+def _figure(
+    measure: Measure,
+    iou: float,
+    hits: np.ndarray,
+    protocol: Protocol,
+    choice: ThresholdChoice,
+    thresholds: np.ndarray,
+    floors: Sequence[float],
+) -> Figure:
+    """A figure from (n, T + e + 1) hits."""
+    accuracy = hits.sum(axis=0) * 100.0 / len(hits)
+    best = int(accuracy[:-1].argmax())
+    if choice.type == 'oracle':
+        column = best
+    else:
+        column = _column(
+            thresholds, choice.threshold_of(protocol.name, measure.key(iou))
+        )
+    otsu = column == len(thresholds)
+    return Figure(
+        value=float(accuracy[column]),
+        iou=iou,
+        threshold=None if otsu else float(thresholds[column]),
+        oracle=float(accuracy[best]),
+        oracle_threshold=float(thresholds[best]),
+        otsu=float(accuracy[-1]),
+        floor_full_image=floors[0],
+        floor_centred_square=floors[1],
+        curve=accuracy[: len(protocol.grid)],
+        hits=hits[:, column],
+    )
+
+
+def _mean_figure(parts: Sequence[Figure]) -> Figure:
+    """The mean of the figures at all IoU thresholds."""
+
+    def mean(field: str) -> float:
+        return float(np.mean([getattr(part, field) for part in parts]))
+
+    thresholds = {part.threshold for part in parts}
+    return Figure(
+        value=mean('value'),
+        iou=None,
+        threshold=thresholds.pop() if len(thresholds) == 1 else None,
+        oracle=mean('oracle'),
+        oracle_threshold=None,
+        otsu=mean('otsu'),
+        floor_full_image=mean('floor_full_image'),
+        floor_centred_square=mean('floor_centred_square'),
+        hits=np.mean([part.hits for part in parts], axis=0),
+    )
+
+
+def _classification(records: Sequence[ImageRecord]) -> dict[str, float]:
+    ranks = [record.rank for record in records]
+    if None in ranks:
+        return {}
+    return {
+        'top1_cls_acc': sum(r == 0 for r in ranks) * 100.0 / len(ranks),
+        'top5_cls_acc': sum(r >= 0 for r in ranks) * 100.0 / len(ranks),
+    }
+
+
+def _errors(
+    protocol: Protocol,
+    thresholds: np.ndarray,
+    records: Sequence[ImageRecord],
+    figures: dict[str, Figure],
+) -> tuple[dict[str, float], str | None]:
+    """Shares of error kinds at the threshold of the Top-1 figure."""
+    names = [m.name for m in protocol.measures if m.needs_class]
+    if not names:
+        return {}, None
+    of = names[0]
+    column = _column(thresholds, figures[of].threshold)
+    kinds = np.array(
+        [record.kinds[protocol.name][column] for record in records]
+    )
+    counts = np.bincount(kinds, minlength=len(ERROR_KINDS))
+    shares = counts * 100.0 / len(records)
+    return dict(zip(ERROR_KINDS, shares.tolist(), strict=True)), of

@@ -1,0 +1,223 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""How the score map threshold of a reported figure is chosen.
+
+- ``fixed``: a number that was there before the evaluation.
+- ``val``: chosen on another split, read from the file written there.
+- ``oracle``: the best one for the evaluated split itself, separately for
+  every figure. Common, and an advantage no user of the method has.
+- ``otsu``: Otsu's threshold of each map; no labels, no choice at all.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+TYPES = ('oracle', 'fixed', 'val', 'otsu')
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """How thresholds are chosen, with what is needed to do so.
+
+    Attributes:
+        type: ``'oracle'``, ``'fixed'``, ``'val'`` or ``'otsu'``.
+        value: The threshold of ``'fixed'``, in [0, 1].
+        file: The JSON file of ``'val'``, see :func:`save_thresholds`.
+        chosen: Thresholds of ``'val'`` by protocol and figure.
+        split: The split they were chosen on, where the file says it.
+    """
+
+    type: str
+    value: float | None = None
+    file: str | None = None
+    chosen: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.type not in TYPES:
+            raise ValueError(
+                f'threshold: type must be one of {TYPES}, got {self.type!r}'
+            )
+        if (self.type == 'fixed') != (self.value is not None):
+            raise ValueError(
+                "threshold: type 'fixed' has a value, and no other has; got "
+                f'type {self.type!r} with value {self.value}'
+            )
+        if self.value is not None and not 0 <= self.value <= 1:
+            raise ValueError(
+                f'threshold: value must lie in [0, 1], got {self.value}'
+            )
+        if (self.type == 'val') != (self.file is not None):
+            raise ValueError(
+                "threshold: type 'val' has a file, and no other has; got "
+                f'type {self.type!r} with file {self.file!r}'
+            )
+
+    @classmethod
+    def build(
+        cls, spec: 'str | Mapping[str, Any] | ThresholdChoice'
+    ) -> 'ThresholdChoice':
+        """Build a choice from a config; reads the file of ``'val'``.
+
+        Args:
+            spec (str | Mapping | ThresholdChoice): For example ``'oracle'``,
+                ``dict(type='fixed', value=0.1)`` or
+                ``dict(type='val', file='thresholds.json')``.
+
+        Returns:
+            ThresholdChoice: The choice.
+
+        Raises:
+            ValueError: If the combination makes no sense, or the file holds
+                something else.
+            FileNotFoundError: If the file is missing.
+        """
+        if isinstance(spec, ThresholdChoice):
+            return spec
+        if isinstance(spec, str):
+            spec = {'type': spec}
+        unknown = set(spec) - {'type', 'value', 'file'}
+        if unknown:
+            raise ValueError(f'threshold: unknown fields {sorted(unknown)}')
+        if 'type' not in spec:
+            raise ValueError(f'threshold: no type in {dict(spec)}')
+        choice = cls(**spec)
+        if choice.type != 'val':
+            return choice
+        content = load_thresholds(choice.file)
+        return cls(
+            'val',
+            file=choice.file,
+            chosen=content['thresholds'],
+            split=content.get('split'),
+        )
+
+    def extra_thresholds(self, protocol: str) -> list[float]:
+        """Thresholds that must be looked at besides a protocol's grid."""
+        if self.type == 'fixed':
+            return [self.value]
+        if self.type == 'val':
+            return sorted(set(self._of(protocol).values()))
+        return []
+
+    def threshold_of(self, protocol: str, key: str) -> float | None:
+        """Threshold of a figure; None where it is not known beforehand."""
+        if self.type == 'fixed':
+            return self.value
+        if self.type == 'val':
+            chosen = self._of(protocol)
+            if key not in chosen:
+                raise ValueError(
+                    f'{self.file}: no threshold for {key!r} of protocol '
+                    f'{protocol!r}; there are {sorted(chosen)}'
+                )
+            return chosen[key]
+        return None
+
+    def _of(self, protocol: str) -> Mapping[str, float]:
+        if protocol not in self.chosen:
+            raise ValueError(
+                f'{self.file}: no thresholds of protocol {protocol!r}; there '
+                f'are {sorted(self.chosen)}'
+            )
+        return self.chosen[protocol]
+
+    def check_split(self, split: str | None) -> None:
+        """Refuse to call thresholds of the evaluated split validated.
+
+        Raises:
+            ValueError: If the thresholds were chosen on this very split.
+        """
+        if self.type == 'val' and split is not None and split == self.split:
+            raise ValueError(
+                f'{self.file}: these thresholds were chosen on the split '
+                f'{split!r}, which is the one to evaluate: choose them on '
+                "another one, or say dict(type='oracle')"
+            )
+
+    def __str__(self) -> str:
+        if self.type == 'val':
+            return f'val ({self.split})' if self.split else 'val'
+        return self.type
+
+
+def save_thresholds(
+    path: str | os.PathLike,
+    thresholds: Mapping[str, Mapping[str, float]],
+    *,
+    split: str | None,
+    num_images: int,
+) -> None:
+    """Write thresholds that were chosen on a split, atomically.
+
+    Args:
+        path (str | os.PathLike): A JSON file; its folder is made.
+        thresholds (Mapping): By protocol and figure.
+        split (str, optional): The split they were chosen on.
+        num_images (int): Size of the split.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        'split': split,
+        'num_images': num_images,
+        'thresholds': {k: dict(v) for k, v in thresholds.items()},
+    }
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    temporary.write_text(json.dumps(content, indent=2) + '\n')
+    os.replace(temporary, path)
+
+
+def load_thresholds(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a file of :func:`save_thresholds` and check it.
+
+    Args:
+        path (str | os.PathLike): The JSON file.
+
+    Returns:
+        dict: ``thresholds`` by protocol and figure, ``split``,
+        ``num_images``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such file, or a threshold leaves [0, 1].
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no thresholds here; evaluate the validation split with '
+            'threshold_file set to this path first'
+        )
+    try:
+        content = json.loads(path.read_text())
+        for protocol, chosen in content['thresholds'].items():
+            for key, value in chosen.items():
+                if not 0 <= value <= 1:
+                    raise ValueError(f'threshold {value} of {protocol}/{key}')
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'{path}: expected {{"thresholds": {{protocol: {{figure: number '
+            f'in [0, 1]}}}}}}: {error}'
+        ) from error
+    return content
+
+
+def otsu_cut(levels: np.ndarray) -> int:
+    """Otsu's threshold of a grey-level map.
+
+    Args:
+        levels (np.ndarray): (h, w) uint8.
+
+    Returns:
+        int: Level that foreground pixels exceed.
+    """
+    cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return int(cut)
