@@ -9,9 +9,11 @@ from .drawing import (
     draw_mask,
     overlay_heatmap,
 )
-from .panels import Panel, map_caption, tile_panels
+from .panels import Panel, map_caption, stack_sheets, tile_panels
 from .reading import open_picture, read_picture
+from .samples import input_to_rgb, sample_panels
 from .visualizer import WSOLVisualizer
+from .writing import write_file, write_picture
 
 __all__ = [
     'GT_COLOR',
@@ -21,9 +23,14 @@ __all__ = [
     'colorize_map',
     'draw_boxes',
     'draw_mask',
+    'input_to_rgb',
     'map_caption',
     'open_picture',
     'overlay_heatmap',
     'read_picture',
+    'sample_panels',
+    'stack_sheets',
     'tile_panels',
+    'write_file',
+    'write_picture',
 ]

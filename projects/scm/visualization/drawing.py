@@ -34,6 +34,7 @@ __all__ = [
     'line_width',
     'load_font',
     'overlay_heatmap',
+    'resize_to_height',
 ]
 
 GT_COLOR = (86, 180, 233)
@@ -64,6 +65,25 @@ def check_image(image: np.ndarray) -> None:
 def line_width(size_hw: Sequence[int]) -> int:
     """Width of a line in pixels: 1 % of the shorter side, at least 1."""
     return max(1, round(min(size_hw[0], size_hw[1]) / 100))
+
+
+def resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
+    """Resize a picture to ``height``, keeping its aspect.
+
+    Args:
+        image (np.ndarray): uint8 ``(H, W, 3)``.
+        height (int): Pixels.
+
+    Returns:
+        np.ndarray: uint8 ``(height, W', 3)``.
+    """
+    check_image(image)
+    old_h, old_w = image.shape[:2]
+    if old_h == height:
+        return image
+    size = (max(1, round(old_w * height / old_h)), height)
+    flag = cv2.INTER_AREA if height < old_h else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=flag)
 
 
 @lru_cache(maxsize=16)

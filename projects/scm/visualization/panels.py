@@ -7,13 +7,16 @@ Pure functions on arrays, as in :mod:`projects.scm.visualization.drawing`.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from projects.scm.visualization.drawing import check_image, load_font
+from projects.scm.visualization.drawing import (
+    check_image,
+    load_font,
+    resize_to_height,
+)
 
-__all__ = ['Panel', 'map_caption', 'tile_panels']
+__all__ = ['Panel', 'map_caption', 'stack_sheets', 'tile_panels']
 
 _PAPER, _INK = (255, 255, 255), (32, 32, 32)
 
@@ -61,7 +64,7 @@ def tile_panels(
             'columns and height: expected at least 1, got '
             f'{columns} and {height}'
         )
-    images = [_to_height(panel.image, height) for panel in panels]
+    images = [resize_to_height(panel.image, height) for panel in panels]
     cell_w = max(image.shape[1] for image in images)
     font = load_font(max(9, height // 16))
     probe = ImageDraw.Draw(Image.new('RGB', (1, 1)))
@@ -95,15 +98,25 @@ def tile_panels(
     return np.array(sheet)
 
 
-def _to_height(image: np.ndarray, height: int) -> np.ndarray:
-    """Resize to ``height``, keeping the aspect."""
-    old_h, old_w = image.shape[:2]
-    if old_h == height:
-        return image
-    size = (max(1, round(old_w * height / old_h)), height)
-    shrink = height < old_h
-    flag = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=flag)
+def stack_sheets(sheets: Sequence[np.ndarray]) -> np.ndarray:
+    """Put sheets of panels below each other, the left edges aligned.
+
+    Args:
+        sheets (Sequence[np.ndarray]): uint8 ``(H, W, 3)``, RGB; at least one.
+
+    Returns:
+        np.ndarray: uint8 ``(sum of H, largest W, 3)``, RGB.
+    """
+    width = max(sheet.shape[1] for sheet in sheets)
+    wide = [
+        np.pad(
+            sheet,
+            ((0, 0), (0, width - sheet.shape[1]), (0, 0)),
+            constant_values=_PAPER[0],
+        )
+        for sheet in sheets
+    ]
+    return np.concatenate(wide)
 
 
 def _fit(

@@ -3,7 +3,6 @@
 
 from typing import Any
 
-import cv2
 import mmcv
 import numpy as np
 from mmengine.dist import master_only
@@ -15,9 +14,9 @@ from projects.scm.structures.boxes import scale_boxes
 from projects.scm.visualization.drawing import (
     GT_COLOR,
     PRED_COLOR,
-    check_image,
     draw_boxes,
     overlay_heatmap,
+    resize_to_height,
 )
 from projects.scm.visualization.panels import Panel, tile_panels
 
@@ -125,9 +124,8 @@ class WSOLVisualizer(UniversalVisualizer):
             ValueError: If the picture is no uint8 RGB array or the maps kept
                 do not include the predicted class.
         """
-        check_image(image)
         data_sample = DataSample() if data_sample is None else data_sample
-        canvas = _resize_to_height(image, self.panel_height)
+        canvas = resize_to_height(image, self.panel_height)
         ori_shape = data_sample.get('ori_shape', image.shape[:2])
 
         captions, layers = [], []
@@ -187,14 +185,6 @@ class WSOLVisualizer(UniversalVisualizer):
         if 'pred_score' in data_sample:
             line += f', {float(data_sample.pred_score[label]):.2f}'
         return [line]
-
-
-def _resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
-    """Resize to ``height``, keeping the aspect."""
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
-    shrink = height < image.shape[0]
-    flag = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=flag)
 
 
 def _layer_gt(data_sample: DataSample) -> list[tuple]:

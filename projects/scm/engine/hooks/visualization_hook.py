@@ -4,14 +4,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from mmengine.fileio import join_path
 from mmengine.runner import Runner
 from mmpretrain.engine import VisualizationHook
 from mmpretrain.registry import HOOKS
 from mmpretrain.structures import DataSample
 
-from projects.scm.visualization import WSOLVisualizer, read_picture
+from projects.scm.visualization import (
+    WSOLVisualizer,
+    input_to_rgb,
+    read_picture,
+)
 
 __all__ = ['WSOLVisualizationHook']
 
@@ -96,7 +99,7 @@ class WSOLVisualizationHook(VisualizationHook):
                 image = read_picture(path, size_wh)
             else:
                 name = str(index)
-                image = _input_to_rgb(data_batch['inputs'][index - first])
+                image = input_to_rgb(data_batch['inputs'][index - first])
             out_file = None
             if self.out_dir is not None:
                 out_file = join_path(self.out_dir, f'{name}_{step}.png')
@@ -109,9 +112,3 @@ class WSOLVisualizationHook(VisualizationHook):
                 out_file=out_file,
                 step=step,
             )
-
-
-def _input_to_rgb(tensor: object) -> np.ndarray:
-    """A model input before preprocessing, uint8 BGR ``(3, H, W)``, as RGB."""
-    image = tensor.permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)

@@ -1,0 +1,258 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""How a model came to its box: the maps in between, as panels."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, pseudo_collate
+from mmpretrain.models import ImageClassifier
+from mmpretrain.registry import TRANSFORMS
+
+from projects.scm.models.heads import TSCAMHead
+from projects.scm.structures.boxes import scale_boxes
+from projects.scm.structures.score_maps import (
+    binarize_levels,
+    normalize_score_map,
+    quantize_score_map,
+    resize_score_map,
+    score_map_to_boxes,
+)
+from projects.scm.visualization.drawing import (
+    GT_COLOR,
+    PRED_COLOR,
+    draw_boxes,
+    draw_mask,
+    overlay_heatmap,
+    resize_to_height,
+)
+from projects.scm.visualization.panels import Panel, map_caption
+from projects.scm.visualization.reading import read_picture
+
+__all__ = [
+    'Explanation',
+    'calibration_panels',
+    'explain',
+    'layer_panels',
+    'main_panels',
+]
+
+MIN_HEIGHT = 224
+"""Pixels; lower pictures are enlarged before anything is drawn on them."""
+
+
+class Explanation(NamedTuple):
+    """What a model saw in one picture; maps are float ``(h, w)``."""
+
+    image: np.ndarray
+    """uint8 (H, W, 3), RGB, the original picture."""
+    label: int
+    """Class that is explained."""
+    pred_label: int
+    pred_score: float
+    """Softmax score of ``label``."""
+    layer_attention: np.ndarray
+    """(K, h, w): class-token attention of every layer, mean over heads."""
+    attention: np.ndarray
+    """Class-token attention as the head uses it, F⁰."""
+    semantic: np.ndarray
+    """Semantic map of the class, S⁰."""
+    score_map: np.ndarray
+    """Their product."""
+    levels: np.ndarray
+    """uint8: the score map at the size of the model's input."""
+    threshold: float
+    """Share of the largest level above which a pixel is foreground."""
+    bboxes: np.ndarray
+    """(n, 4), xyxy in pixels of the picture."""
+    calibration: Sequence[tuple[np.ndarray, np.ndarray]]
+    """Semantic and attention map after every calibration block."""
+
+
+@torch.no_grad()
+def explain(
+    model: ImageClassifier,
+    pipeline: Sequence[dict],
+    img_path: str,
+    label: int | None = None,
+    threshold: float | None = None,
+) -> Explanation:
+    """Run a model on one picture and keep what leads to its box.
+
+    Args:
+        model (ImageClassifier): With a :class:`TSCAMHead`.
+        pipeline (Sequence[dict]): The test pipeline of its config.
+        img_path (str): The picture.
+        label (int, optional): Class to explain. Defaults to None: the
+            predicted one.
+        threshold (float, optional): Defaults to None: that of the head's
+            ``box_cfg``.
+
+    Returns:
+        Explanation: Maps and boxes.
+
+    Raises:
+        TypeError: If the model's head has no score maps.
+        ValueError: If there is no such class.
+    """
+    head = model.head
+    if not isinstance(head, TSCAMHead):
+        raise TypeError(
+            f'model.head: expected a TSCAMHead, got {type(head).__name__}'
+        )
+    steps = Compose(
+        [
+            TRANSFORMS.build(step)
+            for step in pipeline
+            if step['type'] != 'LoadAnnotations'
+        ]
+    )
+    data = steps({'img_path': img_path})
+    batch = model.data_preprocessor(pseudo_collate([data]))
+    feats = model.extract_feat(batch['inputs'])
+    logits, semantic, attention = head.forward_maps(feats)
+    scores = logits[0].softmax(0)
+    pred_label = int(scores.argmax())
+    label = pred_label if label is None else label
+    if not 0 <= label < len(scores):
+        raise ValueError(
+            f'label: expected 0 to {len(scores) - 1}, got {label}'
+        )
+
+    sample = data['data_samples']
+    height, width = sample.ori_shape[:2]
+    score_map = _array(semantic[0, label] * attention[0])
+    box_cfg = dict(head.box_cfg)
+    if threshold is not None:
+        box_cfg['threshold'] = threshold
+    frame_wh = sample.img_shape[1::-1]
+    resized = resize_score_map(
+        score_map, frame_wh, box_cfg.get('interpolation', 'bilinear')
+    )
+    return Explanation(
+        image=read_picture(img_path, (width, height)),
+        label=label,
+        pred_label=pred_label,
+        pred_score=float(scores[label]),
+        layer_attention=_array(head.pre_logits(feats).cls_attention[0]),
+        attention=_array(attention[0]),
+        semantic=_array(semantic[0, label]),
+        score_map=score_map,
+        levels=quantize_score_map(normalize_score_map(resized)),
+        threshold=box_cfg['threshold'],
+        bboxes=score_map_to_boxes(
+            score_map,
+            image_size_wh=(width, height),
+            frame_size_wh=frame_wh,
+            **box_cfg,
+        ),
+        calibration=_trace(head, feats, semantic, attention, label),
+    )
+
+
+def main_panels(
+    explanation: Explanation,
+    name: str = 'image',
+    class_name: str | None = None,
+    gt_bboxes: Sequence[Sequence[float]] = (),
+) -> list[Panel]:
+    """Picture, attention, semantic map, score map, mask and boxes.
+
+    Args:
+        explanation (Explanation): Of :func:`explain`.
+        name (str): Caption of the picture. Defaults to ``'image'``.
+        class_name (str, optional): Defaults to None: the number.
+        gt_bboxes (Sequence): Annotated boxes, xyxy in pixels of the picture.
+
+    Returns:
+        list[Panel]: Six panels.
+    """
+    this, image = explanation, _enlarged(explanation.image)
+    size_wh, drawn_wh = this.image.shape[1::-1], image.shape[1::-1]
+    mask = resize_score_map(
+        binarize_levels(this.levels, this.threshold), drawn_wh
+    )
+    boxes = image
+    for found, color in ((gt_bboxes, GT_COLOR), (this.bboxes, PRED_COLOR)):
+        scaled = scale_boxes(found, size_wh, drawn_wh)
+        boxes = draw_boxes(boxes, scaled, color)
+    said = f'{class_name or this.label}, {this.pred_score:.2f}'
+    if this.label != this.pred_label:
+        said += ' (not the predicted class)'
+    return [
+        Panel(f'{name}\n{said}', image),
+        _map_panel(image, 'class-token attention', this.attention),
+        _map_panel(image, 'semantic map', this.semantic),
+        _map_panel(image, 'score map', this.score_map),
+        Panel(f'mask, τ {this.threshold:.3g}', draw_mask(image, mask > 0.5)),
+        Panel('box', boxes),
+    ]
+
+
+def layer_panels(explanation: Explanation) -> list[Panel]:
+    """Class-token attention of every layer."""
+    image = _enlarged(explanation.image)
+    return [
+        _map_panel(image, f'attention, layer {index}', layer)
+        for index, layer in enumerate(explanation.layer_attention, 1)
+    ]
+
+
+def calibration_panels(explanation: Explanation) -> list[Panel]:
+    """Calibration step by step: a row of F⁰ … Fᴸ, then one of S⁰ … Sᴸ.
+
+    Empty for a head without calibration. The calibration acts while
+    training; prediction uses the maps before it.
+    """
+    if not explanation.calibration:
+        return []
+    steps = [
+        (explanation.semantic, explanation.attention),
+        *explanation.calibration,
+    ]
+    image = _enlarged(explanation.image)
+    rows = [('attention F', 1), ('semantic map S', 0)]
+    return [
+        _map_panel(image, f'{name}, {_after(index)}', step[part])
+        for name, part in rows
+        for index, step in enumerate(steps)
+    ]
+
+
+def _enlarged(image: np.ndarray) -> np.ndarray:
+    """Small pictures grow, so that lines drawn on them stay thin."""
+    return resize_to_height(image, max(MIN_HEIGHT, image.shape[0]))
+
+
+def _after(block: int) -> str:
+    return f'after block {block}' if block else 'before'
+
+
+def _map_panel(image: np.ndarray, name: str, score_map: np.ndarray) -> Panel:
+    drawn = overlay_heatmap(image, score_map, opacity=0.75)
+    return Panel(map_caption(name, score_map), drawn)
+
+
+def _trace(
+    head: TSCAMHead,
+    feats: tuple,
+    semantic: torch.Tensor,
+    attention: torch.Tensor,
+    label: int,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Maps of one class after every calibration block, if there are any."""
+    calibration = getattr(head, 'calibration', None)
+    if calibration is None:
+        return []
+    features = None
+    if head.similarity == 'embedding':
+        features = head.pre_logits(feats).patch
+    return [
+        (_array(after[0, label]), _array(diffused[0]))
+        for after, diffused in calibration.trace(semantic, attention, features)
+    ]
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()
