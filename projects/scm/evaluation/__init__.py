@@ -1,2 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Weakly supervised localization: protocols on arrays, and metrics."""
+
+from .metrics import WSOLEvaluator
+
+__all__ = ['WSOLEvaluator']

@@ -9,13 +9,14 @@ process), then :func:`summarize` and :func:`format_table`.
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
-from .image_record import EvaluationPlan, ImageRecord, record_image
+from .image_record import ImageRecord, record_image
 from .masks import (
     merge_masks,
     peak_pixel_iou,
     pixel_histograms,
     pxap,
 )
+from .plan import EvaluationPlan
 from .protocols import PROTOCOLS, Measure, Protocol, get_protocol
 from .report import format_table
 from .summary import Figure, Summary, summarize

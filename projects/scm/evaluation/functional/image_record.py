@@ -16,57 +16,10 @@ from projects.scm.structures import (
 )
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
+from .plan import EvaluationPlan
 from .protocols import Measure, Protocol
 from .threshold_boxes import CutBoxes, boxes_at_cuts, threshold_cuts
-from .thresholds import ThresholdChoice, otsu_cut
-
-
-@dataclass(frozen=True)
-class EvaluationPlan:
-    """What is to be computed for every image.
-
-    Attributes:
-        protocols: The protocols, each with a name of its own.
-        choices: How each protocol's thresholds are chosen.
-        iou_thresholds: A hit has at least this IoU. Must hold 0.5.
-        frame_size_wh: Where boxes are compared.
-    """
-
-    protocols: tuple[Protocol, ...]
-    choices: tuple[ThresholdChoice, ...]
-    iou_thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)
-    frame_size_wh: tuple[int, int] = (224, 224)
-
-    def __post_init__(self) -> None:
-        names = [protocol.name for protocol in self.protocols]
-        if len(set(names)) < len(names) or not names:
-            raise ValueError(
-                f'protocols: expected different names, got {names}'
-            )
-        if 0.5 not in self.iou_thresholds or not all(
-            0 < iou <= 1 for iou in self.iou_thresholds
-        ):
-            raise ValueError(
-                'iou_thresholds: expected numbers in (0, 1], 0.5 among '
-                f'them, got {self.iou_thresholds}'
-            )
-        for protocol, choice in zip(self.protocols, self.choices, strict=True):
-            for key in self.keys(protocol):
-                choice.threshold_of(protocol.name, key)
-
-    def keys(self, protocol: Protocol) -> list[str]:
-        """Names of the figures of a protocol that have a threshold each."""
-        return [
-            measure.key(iou)
-            for measure in protocol.measures
-            for iou in self.iou_thresholds
-        ]
-
-    def thresholds(self, index: int) -> np.ndarray:
-        """(T + e,) grid of a protocol, then thresholds that were given."""
-        protocol, choice = self.protocols[index], self.choices[index]
-        extra = choice.extra_thresholds(protocol.name)
-        return np.concatenate([protocol.grid, extra])
+from .thresholds import otsu_cut
 
 
 @dataclass

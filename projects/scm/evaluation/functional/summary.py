@@ -9,7 +9,8 @@ import numpy as np
 
 from .error_breakdown import ERROR_KINDS
 from .floors import box_floors
-from .image_record import EvaluationPlan, ImageRecord
+from .image_record import ImageRecord
+from .plan import EvaluationPlan
 from .protocols import Measure, Protocol
 from .thresholds import ThresholdChoice
 
@@ -82,14 +83,20 @@ class Summary:
     gt_labels: np.ndarray = field(repr=False)
 
     def metrics(self) -> dict[str, float]:
-        """Numbers by name, for logs: accuracies, thresholds, gaps."""
+        """Numbers by name, for logs.
+
+        Returns:
+            dict[str, float]: Accuracies and error shares in percent; beside
+            them ``…_threshold`` and, unless thresholds are oracles, the
+            ``…_oracle_gap`` of figures at IoU 0.5 and of means.
+        """
         numbers = dict(self.classification)
         for key, figure in self.figures.items():
             numbers[key] = figure.value
         for key, figure in self.figures.items():
             if figure.threshold is not None:
                 numbers[f'{key}_threshold'] = figure.threshold
-            if self.choice.type != 'oracle':
+            if figure.iou in (None, 0.5) and self.choice.type != 'oracle':
                 numbers[f'{key}_oracle_gap'] = figure.oracle_gap
         for kind, share in self.errors.items():
             numbers[f'error_{kind}'] = share
@@ -211,7 +218,10 @@ def _summarize_protocol(
         ]
         if measure.mean_over_ious:
             figures[measure.name] = _mean_figure(parts)
-        for iou, part in zip(plan.iou_thresholds, parts, strict=True):
+        for iou, part in sorted(
+            zip(plan.iou_thresholds, parts, strict=True),
+            key=lambda pair: pair[0] != 0.5,
+        ):
             figures[measure.key(iou)] = part
     errors, errors_of = _errors(protocol, thresholds, records, figures)
     return Summary(

@@ -1,0 +1,106 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""What is to be evaluated: protocols, thresholds, overlaps, frame."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .protocols import Protocol, get_protocol
+from .thresholds import ThresholdChoice
+
+ProtocolSpec = str | Mapping[str, Any] | Protocol
+ThresholdSpec = str | Mapping[str, Any] | ThresholdChoice
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is to be computed for every image.
+
+    Attributes:
+        protocols: The protocols, each with a name of its own.
+        choices: How each protocol's thresholds are chosen.
+        iou_thresholds: A hit has at least this IoU. Must hold 0.5.
+        frame_size_wh: Where boxes are compared.
+    """
+
+    protocols: tuple[Protocol, ...]
+    choices: tuple[ThresholdChoice, ...]
+    iou_thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)
+    frame_size_wh: tuple[int, int] = (224, 224)
+
+    def __post_init__(self) -> None:
+        names = [protocol.name for protocol in self.protocols]
+        if len(set(names)) < len(names) or not names:
+            raise ValueError(
+                f'protocols: expected different names, got {names}'
+            )
+        if 0.5 not in self.iou_thresholds or not all(
+            0 < iou <= 1 for iou in self.iou_thresholds
+        ):
+            raise ValueError(
+                'iou_thresholds: expected numbers in (0, 1], 0.5 among '
+                f'them, got {self.iou_thresholds}'
+            )
+        for protocol, choice in zip(self.protocols, self.choices, strict=True):
+            for key in self.keys(protocol):
+                choice.threshold_of(protocol.name, key)
+
+    @classmethod
+    def build(
+        cls,
+        protocol: ProtocolSpec | Sequence[ProtocolSpec] = 'scm',
+        threshold: ThresholdSpec | None = None,
+        iou_thresholds: Sequence[float] = (0.3, 0.5, 0.7),
+        frame_size: int | Sequence[int] = 224,
+    ) -> 'EvaluationPlan':
+        """Build a plan from what a config holds.
+
+        Args:
+            protocol (str | Mapping | Protocol | Sequence): One or several,
+                see :func:`get_protocol`. Defaults to ``'scm'``.
+            threshold (str | Mapping, optional): How thresholds are chosen,
+                see :meth:`ThresholdChoice.build`, for all protocols. None
+                leaves to each protocol what its authors do. Defaults to
+                None.
+            iou_thresholds (Sequence[float]): Defaults to (0.3, 0.5, 0.7).
+            frame_size (int | Sequence[int]): Side, or width and height, of
+                the frame in which boxes are compared. Defaults to 224.
+
+        Returns:
+            EvaluationPlan: The plan.
+
+        Raises:
+            ValueError: If a value makes no sense.
+            FileNotFoundError: If the file of given thresholds is missing.
+        """
+        if isinstance(protocol, str | Mapping | Protocol):
+            protocol = [protocol]
+        protocols = tuple(get_protocol(spec) for spec in protocol)
+        if threshold is None:
+            choices = tuple(p.threshold for p in protocols)
+        else:
+            choices = (ThresholdChoice.build(threshold),) * len(protocols)
+        if isinstance(frame_size, int):
+            frame_size = (frame_size, frame_size)
+        return cls(
+            protocols,
+            choices,
+            tuple(float(iou) for iou in iou_thresholds),
+            (int(frame_size[0]), int(frame_size[1])),
+        )
+
+    def keys(self, protocol: Protocol) -> list[str]:
+        """Names of the figures of a protocol that have a threshold each."""
+        return [
+            measure.key(iou)
+            for measure in protocol.measures
+            for iou in self.iou_thresholds
+        ]
+
+    def thresholds(self, index: int) -> np.ndarray:
+        """(T + e,) grid of a protocol, then thresholds that were given."""
+        protocol, choice = self.protocols[index], self.choices[index]
+        extra = choice.extra_thresholds(protocol.name)
+        return np.concatenate([protocol.grid, extra])
