@@ -61,6 +61,22 @@ def test_number_of_parameters(name) -> None:
     assert ENTRIES[name]['Metadata']['Parameters'] == count
 
 
+@pytest.mark.parametrize('name', sorted(ENTRIES))
+def test_number_of_operations(name) -> None:
+    """Counted by hand; five a number for a layer norm, as MMEngine does."""
+    model = Config.fromfile(REPO / ENTRIES[name]['Config']).model
+    width, classes = model.head.in_channels, model.head.num_classes
+    patches = 14 * 14
+    tokens = patches + 1
+    embedding = patches * width * 16 * 16 * 3
+    projections = tokens * width**2 * (3 + 1 + 4 + 4)
+    attention = 2 * tokens**2 * width
+    norms = (2 * 12 + 1) * 5 * tokens * width
+    head = patches * 9 * width * classes
+    count = embedding + 12 * (projections + attention) + norms + head
+    assert ENTRIES[name]['Metadata']['FLOPs'] == count
+
+
 def test_model_hub_reads_the_index(monkeypatch) -> None:
     """The door that mmpretrain has for the models of others."""
     index = load(str(REPO / 'model-index.yml'))

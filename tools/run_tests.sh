@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Run the tests in the environment that tools/setup_env.sh makes.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+if [ "${1:-}" = --help ]; then
+    cat <<EOF
+Usage: bash tools/run_tests.sh [--venv DIR] [arguments of pytest]
+
+Completes the environment (see tools/setup_env.sh --help), then runs pytest
+from $root. All tests: a few minutes. Without those
+that take long: bash tools/run_tests.sh -m 'not slow'
+EOF
+    exit 0
+fi
+if [ "${1:-}" = --venv ]; then
+    venv=${2:?--venv needs a value}
+    case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+    shift 2
+fi
+
+bash "$root/tools/setup_env.sh" --venv "$venv"
+cd "$root"
+exec "$venv/bin/python" -m pytest "$@"
