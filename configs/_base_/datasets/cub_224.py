@@ -17,6 +17,7 @@ load_image = dict(
 )
 train_pipeline = [
     load_image,
+    dict(type='ContiguousImage'),
     # Both sides: the aspect ratio is not kept.
     dict(
         type='Resize',
@@ -30,6 +31,7 @@ train_pipeline = [
 ]
 load_and_resize = [
     load_image,
+    dict(type='ContiguousImage'),
     dict(type='LoadAnnotations', with_bbox=True, with_label=False),
     dict(
         type='Resize',

@@ -6,6 +6,7 @@ data_root = 'data/tiny_cub'
 load_image = {{_base_.load_image}}
 train_pipeline = [
     load_image,
+    dict(type='ContiguousImage'),
     # 64 is to 72 as 224 is to 256, nearly.
     dict(
         type='Resize',
@@ -19,6 +20,7 @@ train_pipeline = [
 ]
 load_and_resize = [
     load_image,
+    dict(type='ContiguousImage'),
     dict(type='LoadAnnotations', with_bbox=True, with_label=False),
     dict(
         type='Resize',

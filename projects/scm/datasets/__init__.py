@@ -4,10 +4,11 @@
 from .cub import CUBLocalization
 from .imagenet import ImageNetLocalization
 from .localization_mixin import LocalizationMixin
-from .transforms import PackWSOLInputs
+from .transforms import ContiguousImage, PackWSOLInputs
 
 __all__ = [
     'CUBLocalization',
+    'ContiguousImage',
     'ImageNetLocalization',
     'LocalizationMixin',
     'PackWSOLInputs',

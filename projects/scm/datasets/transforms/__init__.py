@@ -2,6 +2,7 @@
 """Transforms."""
 
 from .box_checks import check_box_transforms
+from .contiguous import ContiguousImage
 from .packing import PackWSOLInputs
 
-__all__ = ['PackWSOLInputs', 'check_box_transforms']
+__all__ = ['ContiguousImage', 'PackWSOLInputs', 'check_box_transforms']
