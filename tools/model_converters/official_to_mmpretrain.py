@@ -1,0 +1,62 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Convert a checkpoint of the official TS-CAM or SCM code.
+
+Example::
+
+    python tools/model_converters/official_to_mmpretrain.py \
+        official/scm_cub.pth checkpoints/scm_deit-s_cub.pth
+    python tools/test.py configs/scm_deit-s_cub.py \
+        checkpoints/scm_deit-s_cub.pth
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Convert a checkpoint of the official TS-CAM '
+        '(github.com/vasgaowei/TS-CAM) or SCM (github.com/hbai98/SCM) code.'
+    )
+    parser.add_argument('source', help='the official checkpoint')
+    parser.add_argument('target', help='where the converted one is written')
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='read a file that holds more than weights and plain data; this '
+        'can run any code in it',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
+    make_importable()
+    import projects.scm  # noqa: F401
+    from projects.scm.apis.checkpoints import (
+        convert_official,
+        find_weights,
+        read_checkpoint,
+        write_checkpoint,
+    )
+
+    content = read_checkpoint(args.source, args.trust)
+    weights = convert_official(find_weights(content, args.source), args.source)
+    write_checkpoint(args.target, {'meta': {}, 'state_dict': weights})
+    classes, channels = weights['head.semantic.weight'].shape[:2]
+    method = 'SCM' if any('calibration' in k for k in weights) else 'TS-CAM'
+    print(
+        f'wrote {args.target}: {len(weights)} tensors of {method}, '
+        f'{channels} channels, {classes} classes'
+    )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,67 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Remove from an SCM checkpoint what only training needs.
+
+The calibration acts while training and not in prediction, which stays the
+same to the last bit. The optimizer's state goes with it, so such a file
+cannot be resumed from. It loads into ``SCMHead``, with or without
+``calibration=False``, and, predicting on attention without min-max scaling,
+into ``TSCAMHead``.
+
+Example::
+
+    python tools/model_converters/strip_calibration.py \
+        work_dirs/scm_deit-s_cub/epoch_30.pth scm_deit-s_cub.pth
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Remove the calibration and the state of training from '
+        'a checkpoint of this project; predictions stay the same.'
+    )
+    parser.add_argument('source', help='the checkpoint')
+    parser.add_argument('target', help='where the smaller one is written')
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='read a file that holds more than weights and plain data; this '
+        'can run any code in it',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Strip."""
+    args = parse_args()
+    make_importable()
+    import projects.scm  # noqa: F401
+    from projects.scm.apis.checkpoints import (
+        find_weights,
+        read_checkpoint,
+        strip_calibration,
+        write_checkpoint,
+    )
+
+    content = read_checkpoint(args.source, args.trust)
+    weights, removed = strip_calibration(
+        find_weights(content, args.source), args.source
+    )
+    meta = content.get('meta', {})
+    write_checkpoint(args.target, {'meta': meta, 'state_dict': weights})
+    print(
+        f'wrote {args.target}: {len(weights)} tensors, without '
+        f'{", ".join(removed)}'
+    )
+
+
+if __name__ == '__main__':
+    main()
