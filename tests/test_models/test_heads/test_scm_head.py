@@ -1,0 +1,106 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from projects.scm.models.heads import SCMHead, TSCAMHead
+from projects.scm.structures import TokenFeatures
+
+
+def tokens(batch=2, channels=4, size=6):
+    torch.manual_seed(1)
+    return (
+        TokenFeatures(
+            torch.randn(batch, channels, size, size),
+            torch.rand(batch, 3, size, size),
+        ),
+    )
+
+
+def samples():
+    return [DataSample().set_gt_label(0), DataSample().set_gt_label(2)]
+
+
+def build(**options):
+    torch.manual_seed(2)
+    return SCMHead(in_channels=4, num_classes=3, **options)
+
+
+def test_prediction_is_that_of_tscam_on_a_scaled_attention_map():
+    head = build()
+    plain = TSCAMHead(in_channels=4, num_classes=3)
+    plain.load_state_dict(head.state_dict(), strict=False)
+    logits, semantic, attention = head.forward_maps(tokens())
+    for ours, theirs in zip(
+        (logits, semantic), plain.forward_maps(tokens()), strict=False
+    ):
+        torch.testing.assert_close(ours, theirs)
+    assert attention.amin((1, 2)).tolist() == [0, 0]
+    assert attention.amax((1, 2)).tolist() == [1, 1]
+
+
+def test_prediction_never_runs_the_calibration():
+    head = build()
+
+    def fail(*args):
+        raise AssertionError('the calibration ran')
+
+    head.calibration.forward = fail
+    head.eval()
+    head(tokens())
+    head.predict(tokens(), samples())
+    with pytest.raises(AssertionError, match='the calibration ran'):
+        head.loss(tokens(), samples())
+
+
+def test_loss_is_taken_on_calibrated_maps():
+    head = build()
+    feats = tokens()
+    semantic, _ = head.calibration(
+        head.semantic(feats[0].patch), head.attention_map(feats[0])
+    )
+    expected = torch.nn.functional.cross_entropy(
+        semantic.mean((2, 3)), torch.tensor([0, 2])
+    )
+    loss = head.loss(feats, samples())['loss']
+    torch.testing.assert_close(loss, expected)
+    plain = torch.nn.functional.cross_entropy(
+        head(feats), torch.tensor([0, 2])
+    )
+    assert (loss - plain).abs() > 1e-4
+
+
+def test_stripped_checkpoints_predict_the_same_and_do_not_train():
+    head, bare = build(), build(calibration=False)
+    state = {
+        k: v
+        for k, v in head.state_dict().items()
+        if not k.startswith('calibration.')
+    }
+    bare.load_state_dict(state, strict=True)
+    for ours, theirs in zip(
+        bare.predict(tokens(), samples()),
+        head.predict(tokens(), samples()),
+        strict=True,
+    ):
+        assert torch.equal(ours.score_maps, theirs.score_maps)
+        assert torch.equal(ours.pred_score, theirs.pred_score)
+    with pytest.raises(RuntimeError, match='calibration=False'):
+        bare.loss(tokens(), samples())
+
+
+def test_similarity_of_embeddings():
+    semantic, embedding = build(), build(similarity='embedding')
+    embedding.load_state_dict(semantic.state_dict())
+    losses = [
+        h.loss(tokens(), samples())['loss'] for h in (semantic, embedding)
+    ]
+    assert (losses[0] - losses[1]).abs() > 1e-5
+    with pytest.raises(ValueError, match='similarity'):
+        build(similarity='cosine')
+
+
+def test_calibration_options_reach_the_blocks():
+    head = build(calibration=dict(iterations=(4, 2), threshold=0.3))
+    assert [b.iterations for b in head.calibration.blocks] == [4, 2]
+    assert head.calibration.blocks[0].threshold.item() == pytest.approx(0.3)
