@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpretrain.models import ClsDataPreprocessor
-from mmpretrain.registry import DATASETS, TRANSFORMS
+from mmpretrain.registry import DATASETS, METRICS, TRANSFORMS
 from PIL import Image
 
 CONFIGS = ('cub_224', 'imagenet_224', 'tiny_cub_64')
@@ -138,6 +138,17 @@ def test_test_and_validation_are_the_same(load_config, name):
     assert cfg.train_dataloader.dataset.split == 'train'
     assert cfg.train_dataloader.sampler.shuffle
     assert not cfg.val_dataloader.sampler.shuffle
+
+
+@pytest.mark.parametrize(
+    ('name', 'tscam'),
+    [('cub_224', 0.1), ('imagenet_224', 0.12), ('tiny_cub_64', 0.1)],
+)
+def test_evaluators_build(load_config, name, tscam):
+    metric = METRICS.build(load_config(name).val_evaluator)
+    names = [protocol.name for protocol in metric.plan.protocols]
+    assert names == ['scm', 'wsoleval', 'tscam']
+    assert metric.plan.choices[2].value == tscam
 
 
 @pytest.mark.parametrize('name', ['cub_224', 'tiny_cub_64'])

@@ -108,9 +108,12 @@ def test_metadata(root, metadata_folder):
     dataset = load(root, 'val', meta_root=str(metadata_folder.parent))
     item = dataset.get_data_info(0)
     assert item['img_path'] == str(root / 'val' / 'x,1.JPEG')
-    assert dataset.metainfo['split'] == 'val'
+    assert dataset.metainfo['split'] == 'imagenetv2'
     metadata_folder.rename(metadata_folder.parent / 'test')
-    assert len(load(root, 'test', meta_root='../metadata')) == 3
+    dataset = load(root, 'test', meta_root='../metadata')
+    assert len(dataset) == 3
+    # The validation set of ImageNet, under whatever name.
+    assert dataset.metainfo['split'] == 'val'
 
 
 def test_argument_errors(root):

@@ -23,4 +23,13 @@ val_dataloader = dict(
         ann_file='meta/val_folder_new.txt',
     ),
 )
+val_evaluator = dict(
+    protocol=[
+        'scm',
+        'wsoleval',
+        # TS-CAM's threshold on ImageNet; on CUB it is 0.1, the default.
+        dict(type='tscam', threshold=dict(type='fixed', value=0.12)),
+    ]
+)
 test_dataloader = val_dataloader
+test_evaluator = val_evaluator

@@ -16,6 +16,11 @@ from .annotations import (
 )
 from .localization_mixin import LocalizationMixin
 
+#: Splits of wsolevaluation's metadata -> what the images are. Its 'test' is
+#: the validation set of ImageNet: thresholds chosen on that must not be taken
+#: for thresholds of another set.
+METADATA_SETS = {'train': 'train', 'val': 'imagenetv2', 'test': 'val'}
+
 
 @DATASETS.register_module()
 class ImageNetLocalization(LocalizationMixin, ImageNet):
@@ -43,7 +48,8 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
     - ``meta_root='…/metadata/ILSVRC'``: images, labels and boxes that
       ``clovaai/wsolevaluation`` lists in ``<meta_root>/<split>/``. There, the
       split 'test' is the validation set of ImageNet, and 'val' is ImageNetV2
-      (``val2``); paths begin with the folder (``val/…``).
+      (``val2``); paths begin with the folder (``val/…``). The split in the
+      meta information is then 'val' and 'imagenetv2', which is what they are.
 
     ``bbox`` is ``x0, y0, x1, y1`` in pixels of the original image.
 
@@ -116,6 +122,8 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         )
         self.xml_root = None if xml_root is None else self._resolve(xml_root)
         self._init_localization(split, with_boxes, lazy_init)
+        if meta_root is not None:
+            self._metainfo['split'] = METADATA_SETS[split]
 
     def load_data_list(self) -> Sequence[dict]:
         """Read the annotations of the split.
