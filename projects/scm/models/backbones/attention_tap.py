@@ -5,10 +5,14 @@ Two seams of the attention modules of mmpretrain are used. Both taps have no
 parameters and no buffers, so state dicts stay those of the stock backbones.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmpretrain.models.utils import MultiheadAttention
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 class _AttentionTap(nn.Module):
@@ -17,6 +21,16 @@ class _AttentionTap(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._row: Tensor | None = None
+        self._with_graph = True
+
+    def put(self, row: Tensor) -> None:
+        """Keep a row (B, N), and whether autograd was on."""
+        self._row = row
+        self._with_graph = torch.is_grad_enabled()
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self._row = None
 
     def take(self) -> Tensor:
         """Return the row of the last forward and forget it.
@@ -24,14 +38,60 @@ class _AttentionTap(nn.Module):
         Returns:
             Tensor: Attention of the class token (position 0) to all tokens,
             mean over heads, shape (B, N); rows sum to 1.
+
+        Raises:
+            RuntimeError: If the layer did not run, or ran without autograd
+                inside a forward with it, as reentrant activation
+                checkpointing does: the row would silently have no gradient.
         """
-        row, self._row = self._row, None
+        row = self._row
+        self.forget()
         if row is None:
             raise RuntimeError(
                 'no class-token attention was recorded: the layer did not run '
                 'since the last one was taken'
             )
+        if torch.is_grad_enabled() and not self._with_graph:
+            raise RuntimeError(
+                'a layer ran without autograd, so that its class-token '
+                'attention has no gradient. If this comes from '
+                '`activation_checkpointing` in the config (MMEngine '
+                'checkpoints reentrantly): set model.backbone.with_cp=True '
+                'instead, or name only modules without attention in them, '
+                'such as backbone.layers.0.ffn.layers'
+            )
         return row
+
+
+class CheckpointedForward:
+    """Forward of a layer that is computed again in the backward pass.
+
+    The row leaves the checkpointed function as an output, so it has its
+    gradient, and running the layer again leaves nothing behind.
+
+    Args:
+        forward (Callable): Forward of the layer.
+        tap (_AttentionTap): The tap in it.
+    """
+
+    def __init__(self, forward: Callable, tap: _AttentionTap) -> None:
+        self.forward = forward
+        self.tap = tap
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Run the layer, checkpointed where autograd is on."""
+        if not torch.is_grad_enabled():
+            return self.forward(*args, **kwargs)
+        out, row = checkpoint(self._run, *args, use_reentrant=False, **kwargs)
+        self.tap.put(row)
+        return out
+
+    def _run(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        try:
+            return self.forward(*args, **kwargs), self.tap.take()
+        finally:
+            # The second run stops as soon as all it was needed for is there.
+            self.tap.forget()
 
 
 class FusedAttentionTap(_AttentionTap):
@@ -67,7 +127,7 @@ class FusedAttentionTap(_AttentionTap):
         """
         scale = query.size(-1) ** -0.5 if self.scale is None else self.scale
         logits = (query[:, :, :1] * scale) @ key.transpose(-2, -1)
-        self._row = logits.softmax(-1).mean(1).squeeze(1)
+        self.put(logits.softmax(-1).mean(1).squeeze(1))
         return F.scaled_dot_product_attention(
             query, key, value, dropout_p=dropout_p, scale=scale
         )
@@ -96,7 +156,7 @@ class DropoutTap(_AttentionTap):
         Returns:
             Tensor: The same with dropout while training.
         """
-        self._row = attention[:, :, 0].mean(1)
+        self.put(attention[:, :, 0].mean(1))
         return F.dropout(attention, self.p, self.training)
 
 

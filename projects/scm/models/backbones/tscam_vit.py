@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from mmcv.cnn.bricks import DropPath
 from mmpretrain.models.backbones import (
     BEiTViT,
     DeiT3,
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from projects.scm.structures import TokenFeatures
 
-from .attention_tap import attach_taps, stack_rows
+from .attention_tap import CheckpointedForward, attach_taps, stack_rows
 from .checkpoint_keys import convert_timm_keys, has_timm_keys
 
 
@@ -29,6 +30,9 @@ class TokenAttentionMixin:
     Args:
         attention_scale (float, optional): Factor on query·key instead of
             (channels of a head) ** -0.5. Defaults to None.
+        with_cp (bool): Activation checkpointing: keep only the input of every
+            layer for the backward pass and compute the rest again. Defaults
+            to False.
         **kwargs: Arguments of the stock backbone. ``out_type``,
             ``out_indices`` and ``with_cls_token`` are fixed.
 
@@ -40,7 +44,11 @@ class TokenAttentionMixin:
     TOKENS = 'tokens'
 
     def __init__(
-        self, *args: Any, attention_scale: float | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        attention_scale: float | None = None,
+        with_cp: bool = False,
+        **kwargs: Any,
     ) -> None:
         fixed = dict(out_type=self.TOKENS, out_indices=-1, with_cls_token=True)
         for name, value in fixed.items():
@@ -52,6 +60,14 @@ class TokenAttentionMixin:
                 )
         super().__init__(*args, out_type=self.TOKENS, **kwargs)
         self._taps = attach_taps(self.layers, attention_scale)
+        if with_cp:
+            for layer, tap in zip(self.layers, self._taps, strict=True):
+                layer.forward = CheckpointedForward(layer.forward, tap)
+        for module in self.modules():
+            # mmpretrain's rates are NumPy scalars, which torch.compile takes
+            # for data: it would break the graph at every one of them.
+            if isinstance(module, DropPath):
+                module.drop_prob = float(module.drop_prob)
 
     def train(self, mode: bool = True) -> nn.Module:
         """Set the mode and, unlike the parent, return the module."""
