@@ -20,8 +20,6 @@ IGNORED = shutil.ignore_patterns(
 )
 
 BUILD_EVERY_CONFIG = """
-import sys
-sys.path.insert(0, {folder!r})
 import warnings
 warnings.simplefilter('ignore')
 from pathlib import Path
@@ -48,9 +46,11 @@ for file in files:
 """
 
 
-def run(*command: object, cwd: Path) -> str:
+def run(*command: object, cwd: Path, path: Path | None = None) -> str:
     """Run a command, without what would make the checkout importable."""
     env = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+    if path is not None:
+        env['PYTHONPATH'] = str(path)
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -89,7 +89,15 @@ def wheel(source: Path) -> Path:
     stale.parent.mkdir(parents=True)
     stale.touch()
     dist = source / 'dist'
-    pip('wheel', '--no-build-isolation', '-w', dist, '.', cwd=source)
+    pip(
+        'wheel',
+        '--no-index',
+        '--no-build-isolation',
+        '-w',
+        dist,
+        '.',
+        cwd=source,
+    )
     (file,) = dist.glob('*.whl')
     return file
 
@@ -131,10 +139,8 @@ def test_installed_wheel_builds_every_config(wheel, tmp_path, repo) -> None:
     """From another folder, with the checkout out of reach."""
     pip('install', '--no-index', '--target', tmp_path, wheel, cwd=tmp_path)
     package = tmp_path / 'projects' / 'scm'
-    code = BUILD_EVERY_CONFIG.format(
-        folder=str(tmp_path), package=str(package)
-    )
-    output = run(sys.executable, '-c', code, cwd=Path('/'))
+    code = BUILD_EVERY_CONFIG.format(package=str(package))
+    output = run(sys.executable, '-c', code, cwd=Path('/'), path=tmp_path)
     built = {
         line.split()[1]
         for line in output.splitlines()
@@ -145,7 +151,7 @@ def test_installed_wheel_builds_every_config(wheel, tmp_path, repo) -> None:
 
     # The tools that came with it find the package they lie in.
     tool = package / '.mim' / 'tools' / 'train.py'
-    output = run(sys.executable, tool, '--help', cwd=Path('/'))
+    output = run(sys.executable, tool, '--help', cwd=Path('/'), path=tmp_path)
     assert '--auto-scale-lr' in output
 
 

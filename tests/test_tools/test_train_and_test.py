@@ -12,50 +12,50 @@ from pathlib import Path
 import pytest
 import torch
 
+from projects.scm.utils.upstream_tools import find_upstream_tool
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tiny_run) -> Path:
+    """After one epoch on two processes."""
+    tiny_run.tool('dist_train.sh', tiny_run.config.name, '2')
+    return tiny_run.folder / 'work_dirs' / 'tiny' / 'epoch_1.pth'
+
 
 @pytest.mark.slow
-def test_distributed_training_resume_and_testing(tiny_run) -> None:
-    """Two processes train, resume, and test as one process does."""
-    config = tiny_run.config.name
-    tiny_run.tool('dist_train.sh', config, '2')
-    work_dir = tiny_run.folder / 'work_dirs' / 'tiny'
-    first = torch.load(work_dir / 'epoch_1.pth', weights_only=False)
+def test_distributed_testing_gives_the_same_metrics(
+    tiny_run, checkpoint
+) -> None:
+    """As one process, where the pictures cannot be shared equally."""
+    arguments = (tiny_run.config.name, str(checkpoint))
+    metrics = ('--out-item', 'metrics', '--out')
+    tiny_run.tool('test.py', *arguments, *metrics, 'one.json')
+    tiny_run.tool('dist_test.sh', *arguments, '2', *metrics, 'two.json')
+    one = json.loads((tiny_run.folder / 'one.json').read_text())
+    two = json.loads((tiny_run.folder / 'two.json').read_text())
+    assert one == two
+    # of 7 pictures: the one that fills up the last batch is not counted twice
+    correct = one['accuracy/top1'] * 7 / 100
+    assert correct == pytest.approx(round(correct), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_distributed_training_is_resumed(tiny_run, checkpoint) -> None:
+    """From the last checkpoint of the work folder, without naming it."""
+    first = torch.load(checkpoint, weights_only=False)
     # 7 pictures on 2 processes in batches of 2: 2 iterations, not 4
     assert first['meta']['iter'] == 2
-
     log = tiny_run.tool(
-        'dist_train.sh',
-        config,
-        '2',
-        '--resume',
-        '--cfg-options',
-        'train_cfg.max_epochs=2',
+        *('dist_train.sh', tiny_run.config.name, '2', '--resume'),
+        *('--cfg-options', 'train_cfg.max_epochs=2'),
     ).stdout
     assert 'resumed epoch: 1, iter: 2' in log
     assert 'Epoch(train) [1]' not in log
     assert 'Epoch(train) [2]' in log
-
-    checkpoint = str(work_dir / 'epoch_2.pth')
-    tiny_run.tool(
-        'test.py',
-        config,
-        checkpoint,
-        *('--out', 'one.json', '--out-item', 'metrics'),
+    second = torch.load(
+        checkpoint.with_name('epoch_2.pth'), weights_only=False
     )
-    tiny_run.tool(
-        'dist_test.sh',
-        config,
-        checkpoint,
-        '2',
-        *('--out', 'two.json', '--out-item', 'metrics'),
-    )
-    one = json.loads((tiny_run.folder / 'one.json').read_text())
-    two = json.loads((tiny_run.folder / 'two.json').read_text())
-    assert one == two
-    # of 7 pictures: counted without the one that fills up the last batch
-    assert one['accuracy/top1'] * 7 / 100 == pytest.approx(
-        round(one['accuracy/top1'] * 7 / 100), abs=1e-3
-    )
+    assert second['meta']['iter'] == 4
 
 
 @pytest.mark.slow
@@ -69,6 +69,28 @@ def test_single_process_and_predictions(tiny_run) -> None:
         results = pickle.load(file)
     assert len(results) == 7
     assert results[0]['pred_score'].shape == (2,)
+
+
+@pytest.mark.slow
+def test_mmpretrains_own_script_reaches_our_parts(
+    tmp_path: Path, repo: Path
+) -> None:
+    """As ``mim train mmpretrain`` runs it, once the package is installed."""
+    config = tmp_path / 'child.py'
+    config.write_text(
+        f'_base_ = {str(repo / "configs" / "scm_deit-t_cub.py")!r}\n'
+        'model = dict(backbone=dict(init_cfg=None))\n'
+    )
+    done = subprocess.run(
+        [sys.executable, str(find_upstream_tool('train')), str(config)],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(repo)},
+        capture_output=True,
+        text=True,
+    )
+    # model and dataset are ours; only the pictures are missing
+    assert done.returncode == 1
+    assert 'images.txt: no such file' in done.stderr, done.stderr
 
 
 def test_a_foreign_projects_package_is_named(
