@@ -105,6 +105,13 @@ def test_failed_check_leaves_the_environment_incomplete(checkout) -> None:
     assert len(installs(checkout)) == 5
 
 
+def test_failed_change_is_not_complete_when_taken_back(checkout) -> None:
+    """What was installed before it failed is not what was there before."""
+    assert setup(checkout).returncode == 0
+    assert setup(checkout, '--with-ops', FAIL_AT='tests.txt').returncode != 0
+    assert 'complete' not in setup(checkout).stdout
+
+
 def test_compiled_operators_are_an_option(checkout) -> None:
     assert setup(checkout, '--with-ops').returncode == 0
     assert '--no-build-isolation --no-cache-dir onedl-mmcv' in (
