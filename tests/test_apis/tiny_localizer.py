@@ -59,8 +59,8 @@ def build_model(seed: int = 0, **head) -> torch.nn.Module:
     model = MODELS.build(
         dict(config.model, data_preprocessor=config.data_preprocessor)
     )
-    model.init_weights()
     with torch.no_grad():
+        torch.nn.init.trunc_normal_(model.backbone.pos_embed, std=0.02)
         for name, value in model.named_parameters():
             if 'qkv.weight' in name:
                 value.mul_(40)

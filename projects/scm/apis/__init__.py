@@ -1,2 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""What people call: inference, checkpoints, export."""
+"""What people call: inference on any picture."""
+
+from .wsol_inferencer import WSOLInferencer
+
+__all__ = ['WSOLInferencer']

@@ -1,0 +1,62 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Results as plain dicts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmpretrain.structures import DataSample
+
+from projects.scm.structures import normalize_score_map, resize_score_map
+
+from .sources import Source
+
+
+def to_result(
+    source: Source,
+    sample: DataSample,
+    classes: Sequence[str] | None,
+    score_maps: bool,
+) -> dict:
+    """The dict that ``WSOLInferencer.__call__`` tells of.
+
+    Args:
+        source (Source): The picture.
+        sample (DataSample): On the CPU, with ``pred_score``,
+            ``pred_label``, ``pred_instances``, ``score_maps`` and
+            ``score_map_labels``.
+        classes (Sequence[str], optional): Names of the classes.
+        score_maps (bool): Whether to give maps at the size of the image.
+
+    Returns:
+        dict: The result.
+    """
+    height, width = sample.ori_shape[:2]
+    label = int(sample.pred_label)
+    instances = sample.pred_instances
+    result = dict(
+        name=source.name,
+        img_path=source.path,
+        width=width,
+        height=height,
+        pred_scores=sample.pred_score.numpy(),
+        pred_label=label,
+        pred_score=float(sample.pred_score[label]),
+        bboxes=instances.bboxes.numpy(),
+        labels=instances.labels.numpy(),
+        scores=instances.scores.numpy(),
+    )
+    if source.frame is not None:
+        result['frame'] = source.frame
+    if classes is not None:
+        result['pred_class'] = classes[label]
+    if score_maps:
+        result['score_map_labels'] = sample.score_map_labels.numpy()
+        result['score_maps'] = np.stack(
+            [
+                normalize_score_map(
+                    resize_score_map(score_map, (width, height))
+                ).astype(np.float32)
+                for score_map in sample.score_maps.numpy()
+            ]
+        )
+    return result
