@@ -24,6 +24,7 @@ def test_photographs_weigh_what_imagenets_do(tool, tmp_path):
     assert tool.make_photograph(9, 9, 1) != tool.make_photograph(9, 9, 2)
 
 
+@pytest.mark.slow
 def test_command_line(repo, tmp_path):
     """A short run measures everything and writes it down."""
     out = tmp_path / 'results' / 'loader.json'

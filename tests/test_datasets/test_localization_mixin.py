@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+import numpy as np
 import pytest
-from mmengine.dataset import default_collate
+from mmengine.dataset import BaseDataset, default_collate
 from torch.utils.data import DataLoader
 
 from projects.scm.datasets import CUBLocalization
@@ -55,6 +56,18 @@ def test_an_image_that_does_not_decode_is_named(
     with pytest.raises(ValueError, match=r'image 0 of the test split') as info:
         list(loader)
     assert f'{image} (image 0' in str(info.value)
+
+
+def test_serialization_is_that_of_mmengine(cub_root):
+    dataset = CUBLocalization(str(cub_root), 'test', lazy_init=True)
+    dataset.data_list = list(dataset.load_data_list())
+    expected = BaseDataset._serialize_data(dataset)
+    dataset.full_init()
+    found = dataset.data_bytes, dataset.data_address
+    for x, y in zip(found, expected, strict=True):
+        assert x.dtype == y.dtype
+        np.testing.assert_array_equal(x, y)
+    assert len(dataset.data_list) == 0
 
 
 def test_a_missing_image_is_named_with_the_layout(cub_root):

@@ -1,9 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What datasets for localization share."""
 
+import pickle
+from array import array
 from functools import partial
 from typing import Any
 
+import numpy as np
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
@@ -55,6 +58,24 @@ class LocalizationMixin:
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
         table.locate = partial(backend.join_path, self.img_prefix)
         return table
+
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        """Serialize the items for sharing them with workers.
+
+        What MMEngine does, with the same result, but into one buffer: a
+        NumPy array for each of a million images takes 400 MB on the way.
+
+        Returns:
+            tuple[np.ndarray, np.ndarray]: All items pickled, uint8, and the
+            end of each, int64.
+        """
+        buffer = bytearray()
+        ends = array('q')
+        for item in self.data_list:
+            buffer += pickle.dumps(item, protocol=4)
+            ends.append(len(buffer))
+        self.data_list.clear()
+        return np.frombuffer(buffer, np.uint8), np.array(ends, np.int64)
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline for one image.

@@ -129,5 +129,8 @@ def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
     if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height) or (
         size is None and max(x1, y1) == float('inf')
     ):
-        validate_boxes([[x0, y0, x1, y1]], size, name='bad box')
+        try:
+            validate_boxes([[x0, y0, x1, y1]], size, name='box')
+        except ValueError as error:
+            raise ValueError(str(error).replace('box: box 0', 'box')) from None
     return x0, y0, x1, y1
