@@ -17,7 +17,7 @@ load_image = dict(
 )
 train_pipeline = [
     load_image,
-    dict(type='ContiguousImage'),
+    dict(type='ContiguousImage'),  # for speed, the pixels are the same
     # Both sides: the aspect ratio is not kept.
     dict(
         type='Resize',
