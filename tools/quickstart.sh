@@ -61,12 +61,11 @@ test_checkpoint() {
     mv "$work/part.pkl" "$work/predictions.pkl"
 }
 
-step 'Data' "$data" "$python" tools/demo/make_dataset.py "$data"
+step 'Data' "$data" "$python" tools/demo/make_dataset.py --out "$data"
 step 'Training' "$work/trained" train
 step 'Test' "$work/predictions.pkl" test_checkpoint
-step 'Report' "$work/report/index.html" \
-    "$python" tools/analysis_tools/report.py "$config" \
-    "$work/predictions.pkl" "$work/report"
+step 'Page of pictures' "$work/report.html" \
+    "$python" tools/analysis_tools/report.py "$work/predictions.pkl" \
+    --out "$work/report.html" --title 'SCM on the demonstration dataset'
 
-printf '\nEverything took %d s. Open %s\n' \
-    "$SECONDS" "$root/$work/report/index.html"
+printf '\nEverything took %d s. Open %s\n' "$SECONDS" "$root/$work/report.html"
