@@ -4,8 +4,8 @@
 A row of the map is cut at its valleys into *hills*: pieces whose levels rise
 and then fall. At any cut, the pixels of a hill above the cut form one
 interval, so a few hills a row stand for all pixels. Two hills touch above a
-cut exactly when the best pair of neighbouring pixels, one of each, lies above
-it; that pair's lower level is the weight of the edge between the hills.
+cut where a pair of neighbouring pixels, one of each, lies above it; the best
+such pair gives the weight of the edge between the hills.
 
 Joining hills in falling order of the weights gives a forest. A hill points to
 its parent, and its link is the weight that joined them: the component of a
@@ -25,39 +25,36 @@ from numba import njit
 class HillForest(NamedTuple):
     """Hills of a map of n hills and H rows, and how they are joined."""
 
-    starts: np.ndarray  # (n,) int32, first column of each hill
+    starts: np.ndarray  # (n + 1,) int32, first columns
     peaks: np.ndarray  # (n,) int32, a column where the hill is highest
     tops: np.ndarray  # (n,) uint8, level at the peak
-    rows: np.ndarray  # (H + 1,) int32, hills of row y: rows[y]:rows[y + 1]
+    rows: np.ndarray  # (n,) int32, row of each hill
+    first: np.ndarray  # (H + 1,) int32, hills of row y: first[y]:first[y + 1]
     parents: np.ndarray  # (n,) int32, a root is its own parent
     links: np.ndarray  # (n,) int16, a root has -1
+    joins: np.ndarray  # (j,) int32, hills with a parent, as they were joined
     counts: np.ndarray  # (256,) int64, number of components above each cut
 
 
 @njit(cache=True, nogil=True)
-def hill_end(
-    starts: np.ndarray, rows: np.ndarray, y: int, hill: int, width: int
-) -> int:
-    """Column behind the last pixel of a hill of row y."""
-    if hill + 1 < rows[y + 1]:
-        return starts[hill + 1]
-    return width
-
-
-@njit(cache=True, nogil=True)
-def _find_hills(
+def find_hills(
     levels: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, peaks, tops and row ranges of the hills of (H, W) uint8."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Cut the rows of (H, W) uint8 into hills.
+
+    Returns:
+        tuple: Starts, peaks, tops, rows and first hills as in
+        :class:`HillForest`.
+    """
     height, width = levels.shape
     most = height * (width // 2 + 1)
-    starts = np.empty(most, np.int32)
+    starts = np.empty(most + 1, np.int32)
     peaks = np.empty(most, np.int32)
-    rows = np.empty(height + 1, np.int32)
+    first = np.empty(height + 1, np.int32)
     hill = 0
     for y in range(height):
         row = levels[y]
-        rows[y] = hill
+        first[y] = hill
         starts[hill] = 0
         peak = 0
         falling = False
@@ -73,107 +70,142 @@ def _find_hills(
                 falling = True
         peaks[hill] = peak
         hill += 1
-    rows[height] = hill
+    first[height] = hill
+    starts[hill] = 0
     tops = np.empty(hill, np.uint8)
+    rows = np.empty(hill, np.int32)
     for y in range(height):
-        for i in range(rows[y], rows[y + 1]):
+        for i in range(first[y], first[y + 1]):
             tops[i] = levels[y, peaks[i]]
-    return starts[:hill].copy(), peaks[:hill].copy(), tops, rows
+            rows[i] = y
+    return starts[: hill + 1].copy(), peaks[:hill].copy(), tops, rows, first
 
 
 @njit(cache=True, nogil=True)
-def _contact(
-    upper: np.ndarray,
-    lower: np.ndarray,
-    start_a: int,
-    end_a: int,
-    start_b: int,
-    end_b: int,
-    reach: int,
-) -> int:
-    """Weight of the edge between a hill and one of the row below it."""
+def hill_at(forest: HillForest, y: int, x: int) -> int:
+    """The hill that holds a pixel."""
+    low, high = forest.first[y], forest.first[y + 1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if forest.starts[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def component_of(forest: HillForest, hill: int, cut: int) -> int:
+    """Root hill that stands for the component of a hill at a cut."""
+    while forest.links[hill] > cut:
+        hill = forest.parents[hill]
+    return hill
+
+
+@njit(cache=True, nogil=True)
+def falling_order(values: np.ndarray) -> np.ndarray:
+    """Indices that sort uint8 values from high to low (counting sort)."""
+    places = np.zeros(257, np.int64)
+    for value in values:
+        places[256 - value] += 1
+    for i in range(256):
+        places[i + 1] += places[i]
+    order = np.empty(values.size, np.int32)
+    for i in range(values.size):
+        slot = 255 - values[i]
+        order[places[slot]] = i
+        places[slot] += 1
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _best_pair(above: np.ndarray, below: np.ndarray) -> int:
+    """Highest level at which pixels of two rows touch vertically."""
     best = np.uint8(0)
-    for shift in range(-reach, reach + 1):
-        first = max(start_a, start_b - shift)
-        last = min(end_a, end_b - shift)
-        if last > first:
-            above = upper[first:last]
-            below = lower[first + shift : last + shift]
-            for x in range(above.size):
-                best = max(best, min(above[x], below[x]))
+    for x in range(above.size):
+        best = max(best, min(above[x], below[x]))
     return best
+
+
+@njit(cache=True, nogil=True)
+def _has_diagonal(above: np.ndarray, below: np.ndarray) -> bool:
+    """Whether any two pixels of two rows touch by a corner only."""
+    left_above, right_above = above[:-1], above[1:]
+    left_below, right_below = below[:-1], below[1:]
+    found = np.uint8(0)
+    for x in range(left_above.size):
+        down = min(left_above[x], right_below[x])
+        up = min(right_above[x], left_below[x])
+        down_sides = max(right_above[x], left_below[x])
+        up_sides = max(left_above[x], right_below[x])
+        found |= np.uint8(down > down_sides) | np.uint8(up > up_sides)
+    return found > 0
 
 
 @njit(cache=True, nogil=True)
 def _find_edges(
     levels: np.ndarray,
     starts: np.ndarray,
-    rows: np.ndarray,
+    first: np.ndarray,
     diagonal: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Touching hills: their indices and the weights (levels above 0)."""
+    """Touching hills: their indices and the weights (levels above 0).
+
+    A diagonal pair counts only if both other pixels of its square are lower
+    than the pair; otherwise they connect it already.
+    """
     height, width = levels.shape
-    # A hill meets its right neighbour, and two rows of n and m hills meet in
-    # at most n + m pairs, plus one at each end of a hill for diagonals.
-    most = 8 * starts.size
+    most = 3 * starts.size + (levels.size if diagonal else 0)
     ends_a = np.empty(most, np.int32)
     ends_b = np.empty(most, np.int32)
     weights = np.empty(most, np.uint8)
     count = 0
-    reach = 1 if diagonal else 0
     for y in range(height):
-        for a in range(rows[y], rows[y + 1] - 1):
-            valley = levels[y, starts[a + 1] - 1]
+        above = levels[y]
+        for a in range(first[y] + 1, first[y + 1]):
+            valley = above[starts[a] - 1]
             if valley > 0:
-                ends_a[count] = a
-                ends_b[count] = a + 1
+                ends_a[count], ends_b[count] = a - 1, a
                 weights[count] = valley
                 count += 1
         if y + 1 == height:
             break
-        below = rows[y + 1]
-        for a in range(rows[y], rows[y + 1]):
-            start_a = starts[a]
-            end_a = hill_end(starts, rows, y, a, width)
-            while (
-                hill_end(starts, rows, y + 1, below, width) <= start_a - reach
-            ):
-                below += 1
-            b = below
-            while b < rows[y + 2] and starts[b] < end_a + reach:
-                end_b = hill_end(starts, rows, y + 1, b, width)
-                weight = _contact(
-                    levels[y],
-                    levels[y + 1],
-                    start_a,
-                    end_a,
-                    starts[b],
-                    end_b,
-                    reach,
-                )
-                if weight > 0:
-                    ends_a[count] = a
-                    ends_b[count] = b
-                    weights[count] = weight
-                    count += 1
+        below = levels[y + 1]
+        a, b = first[y], first[y + 1]
+        x = 0
+        while x < width:
+            end_a = starts[a + 1] if a + 1 < first[y + 1] else width
+            end_b = starts[b + 1] if b + 1 < first[y + 2] else width
+            end = min(end_a, end_b)
+            weight = _best_pair(above[x:end], below[x:end])
+            if weight > 0:
+                ends_a[count], ends_b[count] = a, b
+                weights[count] = weight
+                count += 1
+            a += end == end_a
+            b += end == end_b
+            x = end
+        if not diagonal or not _has_diagonal(above, below):
+            continue
+        a, b = first[y], first[y + 1]
+        for x in range(width - 1):
+            while a + 1 < first[y + 1] and starts[a + 1] <= x:
+                a += 1
+            while b + 1 < first[y + 2] and starts[b + 1] <= x:
                 b += 1
+            down = min(above[x], below[x + 1])
+            up = min(above[x + 1], below[x])
+            next_a = a + (a + 1 < first[y + 1] and starts[a + 1] == x + 1)
+            next_b = b + (b + 1 < first[y + 2] and starts[b + 1] == x + 1)
+            if down > max(above[x + 1], below[x]):
+                ends_a[count], ends_b[count] = a, next_b
+                weights[count] = down
+                count += 1
+            elif up > max(above[x], below[x + 1]):
+                ends_a[count], ends_b[count] = next_a, b
+                weights[count] = up
+                count += 1
     return ends_a[:count], ends_b[:count], weights[:count]
-
-
-@njit(cache=True, nogil=True)
-def _falling_order(weights: np.ndarray) -> np.ndarray:
-    """Indices that sort uint8 weights from high to low (counting sort)."""
-    places = np.zeros(257, np.int64)
-    for weight in weights:
-        places[256 - weight] += 1
-    for i in range(256):
-        places[i + 1] += places[i]
-    order = np.empty(weights.size, np.int32)
-    for i in range(weights.size):
-        slot = 255 - weights[i]
-        order[places[slot]] = i
-        places[slot] += 1
-    return order
 
 
 @njit(cache=True, nogil=True)
@@ -188,18 +220,20 @@ def grow_forest(levels: np.ndarray, diagonal: bool) -> HillForest:
     Returns:
         HillForest: The hills and how they are joined.
     """
-    starts, peaks, tops, rows = _find_hills(levels)
-    ends_a, ends_b, weights = _find_edges(levels, starts, rows, diagonal)
-    hills = starts.size
+    starts, peaks, tops, rows, first = find_hills(levels)
+    ends_a, ends_b, weights = _find_edges(levels, starts, first, diagonal)
+    hills = tops.size
     parents = np.arange(hills).astype(np.int32)
     links = np.full(hills, -1, np.int16)
     sizes = np.ones(hills, np.int32)
+    joins = np.empty(hills, np.int32)
+    joined = 0
     # A hill adds a component to all cuts below its top, a join takes one
     # from all cuts below its weight.
     changes = np.zeros(256, np.int64)
     for top in tops:
         changes[top] += 1
-    for i in _falling_order(weights):
+    for i in falling_order(weights):
         a = ends_a[i]
         b = ends_b[i]
         while parents[a] != a:
@@ -212,18 +246,22 @@ def grow_forest(levels: np.ndarray, diagonal: bool) -> HillForest:
             parents[b] = a
             links[b] = weights[i]
             sizes[a] += sizes[b]
+            joins[joined] = b
+            joined += 1
             changes[weights[i]] -= 1
     counts = np.empty(256, np.int64)
     total = 0
     for cut in range(255, -1, -1):
         counts[cut] = total
         total += changes[cut]
-    return HillForest(starts, peaks, tops, rows, parents, links, counts)
-
-
-@njit(cache=True, nogil=True)
-def component_of(forest: HillForest, hill: int, cut: int) -> int:
-    """Root hill that stands for the component of a hill at a cut."""
-    while forest.links[hill] > cut:
-        hill = forest.parents[hill]
-    return hill
+    return HillForest(
+        starts,
+        peaks,
+        tops,
+        rows,
+        first,
+        parents,
+        links,
+        joins[:joined].copy(),
+        counts,
+    )

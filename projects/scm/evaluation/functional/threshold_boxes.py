@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -127,16 +128,16 @@ def boxes_at_cuts(
             'levels: expected uint8 of shape (h, w), got '
             f'{levels.dtype} of shape {levels.shape}'
         )
-    padded = np.zeros(np.add(levels.shape, 2), np.uint8)
-    padded[1:-1, 1:-1] = levels
+    padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    turned = cv2.transpose(padded)
     rising, place = np.unique(cuts, return_inverse=True)
     falling = np.ascontiguousarray(rising[::-1])
     if contours == 'largest':
-        boxes, found = largest_contours(padded, falling)
+        boxes, found = largest_contours(padded, turned, falling)
         boxes = boxes[found]
         offsets = np.concatenate([[0], np.cumsum(found)])
     else:
-        boxes, offsets = all_contours(padded, falling)
+        boxes, offsets = all_contours(padded, turned, falling)
     # Inclusive and padded: only the near corner moves to become half-open.
     boxes[:, :2] -= 1
     return CutBoxes(boxes, offsets, len(falling) - 1 - place)
@@ -184,7 +185,7 @@ def boxes_at_thresholds(
     ).finish(levels.shape[::-1], clamp=clamp, empty_box=empty_box)
     if contours == 'largest':
         return found.boxes[found.place]
+    offsets = found.offsets.tolist()
     return [
-        found.boxes[found.offsets[i] : found.offsets[i + 1]]
-        for i in found.place
+        found.boxes[offsets[i] : offsets[i + 1]] for i in found.place.tolist()
     ]

@@ -36,9 +36,9 @@ class WSOLEvaluator(BaseMetric):
     Keys of the result are ``wsol/<protocol>/<figure>``; accuracies are in
     percent. Beside them stand ``<figure>_threshold`` and, unless thresholds
     are oracles, ``<figure>_oracle_gap`` at IoU 0.5: what the best threshold
-    of this very set would add, in percentage points. Figures at IoU 0.5 have plain names,
-    ``top1_loc``, others end in ``_iou30`` and so on. A table with all of it,
-    and with the floors of the set, is logged.
+    of this very set would add, in percentage points. Figures at IoU 0.5 have
+    plain names, ``top1_loc``, others end in ``_iou30`` and so on. A table
+    with all of it, and with the floors of the set, is logged.
 
     Args:
         protocol (str | dict | Sequence): ``'scm'``, ``'wsoleval'``,
