@@ -1,0 +1,3 @@
+_base_ = 'tscam_deit-t-p8_tiny-cub-64px.py'
+
+model = dict(head=dict(type='SCMHead'))

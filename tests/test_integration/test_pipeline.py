@@ -1,0 +1,139 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Train, interrupt, resume, distribute and test through the tools."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+BASE = 'scm_deit-t-p8_tiny-cub-64px.py'
+
+
+@pytest.fixture(scope='module')
+def trained(workshop):
+    config = workshop.config('scm', BASE)
+    workshop.run('train.py', config, '--work-dir', workshop.folder / 'scm')
+    return config, workshop.folder / 'scm' / 'epoch_2.pth'
+
+
+def state(path):
+    return torch.load(path, weights_only=False)['state_dict']
+
+
+def localization(metrics):
+    return {k: v for k, v in metrics.items() if k.startswith('wsol/')}
+
+
+@pytest.mark.slow
+def test_a_resumed_training_equals_an_uninterrupted_one(workshop, trained):
+    config, _ = trained
+    killed, whole = workshop.folder / 'killed', workshop.folder / 'whole'
+    workshop.kill_in_epoch(2, 'train.py', config, '--work-dir', killed)
+    assert (killed / 'epoch_1.pth').is_file()
+    assert not (killed / 'epoch_2.pth').exists()
+
+    workshop.run('train.py', config, '--work-dir', killed, '--resume')
+    workshop.run(
+        'train.py',
+        config,
+        '--work-dir',
+        whole,
+        '--resume',
+        killed / 'epoch_1.pth',
+    )
+
+    resumed, expected = (
+        state(folder / 'epoch_2.pth') for folder in (killed, whole)
+    )
+    for name, value in expected.items():
+        assert torch.equal(resumed[name], value), name
+    assert workshop.metrics(config, killed / 'epoch_2.pth') == (
+        workshop.metrics(config, whole / 'epoch_2.pth')
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_test_as_one(workshop, trained):
+    """17 images: the last batch of one of the processes is padded."""
+    config, checkpoint = trained
+    alone = localization(workshop.metrics(config, checkpoint))
+    together = localization(workshop.metrics(config, checkpoint, gpus=2))
+    assert alone.keys() == together.keys()
+    assert any('top1_loc' in key for key in alone)
+    for key, value in alone.items():
+        np.testing.assert_allclose(together[key], value, err_msg=key)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(workshop):
+    """Half the batch each gives the gradient of the whole batch.
+
+    TS-CAM, as min-max and Newton-Schulz of random weights amplify rounding.
+    """
+    base = BASE.replace('scm_', 'tscam_')
+    extra = (
+        '\ntrain_dataloader.update(sampler=dict(shuffle=False))\n'
+        "train_dataloader['dataset'].update(pipeline=[\n"
+        '    *_base_.load_and_resize[:2], *_base_.load_and_resize[3:],\n'
+        "    dict(type='PackWSOLInputs')])\n"
+        "model['backbone'].update(drop_path_rate=0.)\n"
+        "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1, "
+        '_delete_=True, weight_decay=0.))\n'
+    )
+    one = workshop.config('one', base, extra)
+    two = workshop.config(
+        'two', base, extra + 'train_dataloader.update(batch_size=2)\n'
+    )
+    alone, together = workshop.folder / 'one', workshop.folder / 'two'
+    workshop.run('train.py', one, '--work-dir', alone)
+    workshop.run('dist_train.sh', two, 2, '--work-dir', together)
+
+    start = state(alone / 'epoch_2.pth')
+    for name, value in state(together / 'epoch_2.pth').items():
+        torch.testing.assert_close(
+            value, start[name], rtol=1e-3, atol=1e-5, msg=name
+        )
+
+
+@pytest.mark.slow
+def test_predictions_and_flip_augmentation(workshop, trained):
+    config, checkpoint = trained
+    out = workshop.folder / 'predictions.pkl'
+    workshop.run('test.py', config, checkpoint, '--out', out)
+    samples = pickle.loads(out.read_bytes())
+    assert len(samples) == 17
+    for sample in samples:
+        assert sample['score_maps'].shape == (3, 8, 8)
+        boxes = sample['pred_instances']['bboxes']
+        assert (boxes >= 0).all()
+        assert (boxes <= boxes.new_tensor([100, 80, 100, 80])).all()
+    plain = localization(workshop.metrics(config, checkpoint))
+    flipped = localization(workshop.metrics(config, checkpoint, '--tta'))
+    assert plain.keys() == flipped.keys()
+    # Un-flipped maps: boxes stay where the objects are.
+    key = 'wsol/wsoleval/max_box_acc'
+    assert abs(plain[key] - flipped[key]) < 25
+
+
+@pytest.mark.slow
+def test_a_short_child_config_swaps_the_backbone(workshop, repo):
+    text = (
+        f'_base_ = {str(workshop.config("parent", BASE))!r}\n'
+        'model = dict(\n'
+        '    backbone=dict(\n'
+        "        type='TSCAMDeiT3',\n"
+        '        arch=dict(embed_dims=24, num_layers=2, num_heads=2,\n'
+        '                  feedforward_channels=48)),\n'
+        '    head=dict(in_channels=24))\n'
+    )
+    assert len(text.splitlines()) <= 15
+    config = workshop.folder / 'deit3.py'
+    config.write_text(text)
+    output = workshop.run(
+        'train.py', config, '--work-dir', workshop.folder / 'deit3'
+    )
+    assert 'wsol/scm/top1_loc' in output
+    dumped = Config.fromfile(workshop.folder / 'deit3' / 'deit3.py')
+    assert dumped.model.backbone.type == 'TSCAMDeiT3'
