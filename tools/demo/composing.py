@@ -18,6 +18,8 @@ CLASS_HUES = {
     'Violet_Fish': 285.0,
     'Tape_Measure': 70.0,
 }
+# Of the colour that the hue stands for, in [0, 1].
+SATURATION = 0.55
 SIDE = 128
 # Side of the square that has the area of the object's box, by SIDE: the same
 # distribution for every class, whatever its shape.
@@ -66,28 +68,33 @@ def compose(
     return image, (x, y, x + box[2] - box[0], y + box[3] - box[1])
 
 
-def tint(cutout: np.ndarray, hue: float, strength: float = 0.75) -> np.ndarray:
-    """Colour a cut-out, keeping its shading and some of its own colours.
+def tint(cutout: np.ndarray, hue: float) -> np.ndarray:
+    """Colour a cut-out as its class has it.
+
+    Its mean colour becomes one of the given hue. Shading, and how colours
+    differ between its parts, stay.
 
     Args:
         cutout (np.ndarray): RGBA, uint8, shape (H, W, 4).
         hue (float): In degrees.
-        strength (float): Share of the new colour, in [0, 1].
 
     Returns:
         np.ndarray: RGBA, uint8, the same alpha. Its mean lightness is about
         one half, where colours are strongest.
     """
-    colours, alpha = cutout[..., :3], cutout[..., 3]
-    grey = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    gain = 0.5 / max(np.average(grey, weights=alpha) / 255, 0.05)
-    lightness = (grey / 255 * gain).clip(0, 1)
-    hls = np.empty((*grey.shape, 3), np.float32)
-    hls[..., 0], hls[..., 1], hls[..., 2] = hue % 360, lightness, 0.9
-    new = cv2.cvtColor(hls, cv2.COLOR_HLS2RGB) * 255
-    own = (colours * np.float32(gain)).clip(0, 255)
-    mixed = own + (new - own) * strength
-    return np.dstack([mixed.round().astype(np.uint8), alpha])
+    colours = cutout[..., :3].astype(np.float32) / 255
+    alpha = cutout[..., 3]
+    grey = colours.mean(2)
+    gain = np.float32(0.5 / max(np.average(grey, weights=alpha), 0.05))
+    hls = np.empty_like(colours)
+    hls[..., 0] = hue % 360
+    hls[..., 1] = (grey * gain).clip(0, 1)
+    hls[..., 2] = SATURATION
+    own = (colours - grey[..., None]) * gain
+    own -= np.average(own, axis=(0, 1), weights=alpha)
+    mixed = cv2.cvtColor(hls, cv2.COLOR_HLS2RGB) + own
+    tinted = (mixed * 255).clip(0, 255).round().astype(np.uint8)
+    return np.dstack([tinted, alpha])
 
 
 def _background(
@@ -104,7 +111,7 @@ def _background(
     # Any hue, but dull: bright colours belong to the classes.
     hls = cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_RGB2HLS)
     hls[..., 0] = (hls[..., 0] + rng.uniform(0, 360)) % 360
-    hls[..., 2] *= rng.uniform(0.1, 0.6)
+    hls[..., 2] *= rng.uniform(0.1, 0.8)
     crop = cv2.cvtColor(hls, cv2.COLOR_HLS2RGB) * 255
     crop = (crop - crop.mean()) * rng.uniform(0.5, 1.0) + rng.uniform(70, 170)
     if rng.random() < 0.5:
