@@ -7,7 +7,6 @@ from PIL import Image
 
 from projects.scm.structures import score_map_to_boxes
 from projects.scm.visualization.explanation import (
-    MIN_HEIGHT,
     calibration_panels,
     explain,
     layer_panels,
@@ -134,7 +133,7 @@ def test_panels(photo):
     ]
     assert panels[0].caption == f'SCM\nwren, {found.pred_score:.2f}'
     for panel in [*panels, *layer_panels(found)]:
-        assert panel.image.shape == (MIN_HEIGHT, 373, 3)
+        assert panel.image.shape == (224, 373, 3)
     assert len(layer_panels(found)) == 3
     other = explain(
         build('SCMHead'), PIPELINE, photo, label=(found.label + 1) % 7

@@ -67,7 +67,7 @@ def main() -> None:
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmpretrain.registry import DATASETS
-    from mmpretrain.utils import track
+    from rich.progress import track
     from projects.scm.visualization import (
         sample_panels,
         tile_panels,

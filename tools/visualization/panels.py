@@ -98,14 +98,16 @@ def main() -> None:
             args.threshold,
         )
         name = classes[explanation.label] if classes else None
-        panels = main_panels(explanation, Path(config).stem, name, args.bbox)
+        panels = main_panels(
+            explanation, Path(config).stem, name, args.bbox, args.height
+        )
         columns = len(panels)
         sheets.append(tile_panels(panels, columns, args.height))
         if args.layers:
-            layers = layer_panels(explanation)
+            layers = layer_panels(explanation, args.height)
             sheets.append(tile_panels(layers, columns, args.height))
         if args.calibration and explanation.calibration:
-            steps = calibration_panels(explanation)
+            steps = calibration_panels(explanation, args.height)
             sheets.append(tile_panels(steps, len(steps) // 2, args.height))
     write_picture(args.out, stack_sheets(sheets))
     print(f'wrote {args.out}')

@@ -38,9 +38,6 @@ __all__ = [
     'main_panels',
 ]
 
-MIN_HEIGHT = 224
-"""Pixels; lower pictures are enlarged before anything is drawn on them."""
-
 
 class Explanation(NamedTuple):
     """What a model saw in one picture; maps are float ``(h, w)``."""
@@ -156,6 +153,7 @@ def main_panels(
     name: str = 'image',
     class_name: str | None = None,
     gt_bboxes: Sequence[Sequence[float]] = (),
+    height: int = 224,
 ) -> list[Panel]:
     """Picture, attention, semantic map, score map, mask and boxes.
 
@@ -164,11 +162,13 @@ def main_panels(
         name (str): Caption of the picture. Defaults to ``'image'``.
         class_name (str, optional): Defaults to None: the number.
         gt_bboxes (Sequence): Annotated boxes, xyxy in pixels of the picture.
+        height (int): Of the panels, in pixels. Defaults to 224.
 
     Returns:
         list[Panel]: Six panels.
     """
-    this, image = explanation, _enlarged(explanation.image)
+    this = explanation
+    image = resize_to_height(this.image, height)
     size_wh, drawn_wh = this.image.shape[1::-1], image.shape[1::-1]
     mask = resize_score_map(
         binarize_levels(this.levels, this.threshold), drawn_wh
@@ -190,16 +190,18 @@ def main_panels(
     ]
 
 
-def layer_panels(explanation: Explanation) -> list[Panel]:
+def layer_panels(explanation: Explanation, height: int = 224) -> list[Panel]:
     """Class-token attention of every layer."""
-    image = _enlarged(explanation.image)
+    image = resize_to_height(explanation.image, height)
     return [
         _map_panel(image, f'attention, layer {index}', layer)
         for index, layer in enumerate(explanation.layer_attention, 1)
     ]
 
 
-def calibration_panels(explanation: Explanation) -> list[Panel]:
+def calibration_panels(
+    explanation: Explanation, height: int = 224
+) -> list[Panel]:
     """Calibration step by step: a row of F⁰ … Fᴸ, then one of S⁰ … Sᴸ.
 
     Empty for a head without calibration. The calibration acts while
@@ -211,18 +213,13 @@ def calibration_panels(explanation: Explanation) -> list[Panel]:
         (explanation.semantic, explanation.attention),
         *explanation.calibration,
     ]
-    image = _enlarged(explanation.image)
+    image = resize_to_height(explanation.image, height)
     rows = [('attention F', 1), ('semantic map S', 0)]
     return [
         _map_panel(image, f'{name}, {_after(index)}', step[part])
         for name, part in rows
         for index, step in enumerate(steps)
     ]
-
-
-def _enlarged(image: np.ndarray) -> np.ndarray:
-    """Small pictures grow, so that lines drawn on them stay thin."""
-    return resize_to_height(image, max(MIN_HEIGHT, image.shape[0]))
 
 
 def _after(block: int) -> str:

@@ -1,0 +1,161 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""From pickles of test runs to the file of the report."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.progress import track
+
+from projects.scm.visualization.report.measures import (
+    build_plan,
+    measure_run,
+)
+from projects.scm.visualization.report.page import Page, render_page
+from projects.scm.visualization.report.records import (
+    Record,
+    align_runs,
+    load_records,
+)
+from projects.scm.visualization.report.thumbnails import (
+    choose_side,
+    encode_thumbnails,
+    locate,
+)
+from projects.scm.visualization.writing import write_file
+
+__all__ = ['build_report', 'folder_names', 'read_class_names']
+
+PICTURE_SHARE = 0.75
+"""Share of the largest page size that pictures may take; maps, boxes and
+their base64 (4/3) take the rest."""
+
+
+def build_report(
+    results: Sequence[str | Path],
+    out: str | Path,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+    protocol: str = 'scm',
+    threshold: str | float | None = None,
+    classes: str | Path | None = None,
+    data_root: str | Path | None = None,
+    max_mb: float = 60,
+) -> int:
+    """Write one HTML page of one or several test runs.
+
+    Args:
+        results (Sequence[str | Path]): Pickles of ``tools/test.py --out``, of
+            the same images.
+        out (str | Path): The page.
+        names (Sequence[str], optional): Of the runs. Defaults to None: the
+            names of the files.
+        title (str, optional): Defaults to None: the names of the runs.
+        protocol (str): Whose boxes and errors are shown. Defaults to
+            ``'scm'``.
+        threshold (str | float, optional): See
+            :func:`~projects.scm.visualization.report.measures.build_plan`.
+        classes (str | Path, optional): File with a class name a line.
+            Defaults to None: the folders of the images, where each class has
+            one of its own.
+        data_root (str | Path, optional): Where relative image paths start.
+            Defaults to None: the working folder.
+        max_mb (float): Largest page in 10⁶ bytes; decides how large pictures
+            are. Defaults to 60.
+
+    Returns:
+        int: Size of the page in bytes.
+
+    Raises:
+        FileNotFoundError: If a file or picture is missing.
+        ValueError: If a file is not as expected; the message names it.
+    """
+    names = [Path(path).stem for path in results] if names is None else names
+    if len(names) != len(results) or not results:
+        raise ValueError(
+            f'names: expected {len(results)}, one a file, got {len(names)}'
+        )
+    plan = build_plan(protocol, threshold)
+    runs = align_runs([load_records(path) for path in results], names)
+    first = runs[0]
+    named = read_class_names(classes) if classes else folder_names(first)
+    paths = [locate(record.img_path, data_root) for record in first]
+    sizes = [record.size_wh for record in first]
+
+    measures = [
+        measure_run(plan, track(run, f'Measuring {name}'))
+        for name, run in zip(names, runs, strict=True)
+    ]
+    side = choose_side(paths, sizes, int(max_mb * 1e6 * PICTURE_SHARE * 0.75))
+    workers = min(8, os.cpu_count() or 1)
+    small = encode_thumbnails(paths, sizes, side, workers)
+    thumbnails = list(track(small, 'Shrinking pictures', len(paths)))
+    page = render_page(
+        Page(
+            title=title or ' and '.join(names),
+            names=names,
+            runs=runs,
+            measures=measures,
+            classes=named,
+            thumbnails=thumbnails,
+            ious=plan.iou_thresholds,
+        )
+    ).encode()
+    if len(page) > max_mb * 1e6:
+        raise ValueError(
+            f'the page takes {len(page) / 1e6:.1f} MB, expected at most '
+            f'{max_mb:g}; raise --max-mb'
+        )
+    write_file(out, page)
+    return len(page)
+
+
+def read_class_names(path: str | Path) -> dict[int, str]:
+    """Read class names, one a line, in the order of the labels.
+
+    CUB's ``classes.txt`` (``1 001.Black_footed_Albatross``) is understood:
+    where every line starts with its number from 1, the number goes.
+
+    Args:
+        path (str | Path): A text file.
+
+    Returns:
+        dict[int, str]: Names by label, from 0.
+    """
+    lines = Path(path).read_text('utf-8').splitlines()
+    lines = [line.strip() for line in lines if line.strip()]
+    numbered = all(
+        line.split(maxsplit=1)[0] == str(number) and len(line.split()) > 1
+        for number, line in enumerate(lines, 1)
+    )
+    if numbered:
+        lines = [line.split(maxsplit=1)[1] for line in lines]
+    return {label: _readable(name) for label, name in enumerate(lines)}
+
+
+def folder_names(records: Sequence[Record]) -> Mapping[int, str]:
+    """Names of classes by the folders of their images.
+
+    Args:
+        records (Sequence[Record]): Of one run.
+
+    Returns:
+        Mapping[int, str]: Names by label; empty unless every class has
+        exactly one folder, and no other class has it.
+    """
+    folders: dict[int, set] = {}
+    for record in records:
+        parent = Path(record.img_path).parent.name
+        folders.setdefault(record.gt_label, set()).add(parent)
+    names = [folder for group in folders.values() for folder in group]
+    if len(names) != len(folders) or len(set(names)) != len(names):
+        return {}
+    return {label: _readable(group.pop()) for label, group in folders.items()}
+
+
+def _readable(name: str) -> str:
+    """``001.Black_footed_Albatross`` as ``Black footed Albatross``."""
+    number, dot, rest = name.partition('.')
+    if dot and rest and number.isdecimal():
+        name = rest
+    return name.replace('_', ' ')

@@ -1,0 +1,275 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Puts measures and pictures of test runs into one HTML file."""
+
+import base64
+import html
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from projects.scm.evaluation.functional import ERROR_KINDS, Summary
+from projects.scm.structures import normalize_score_map
+from projects.scm.visualization.drawing import (
+    GT_COLOR,
+    PRED_COLOR,
+    colorize_map,
+)
+from projects.scm.visualization.report.measures import RunMeasures
+from projects.scm.visualization.report.records import Record
+from projects.scm.visualization.report.summary import (
+    figure_name,
+    figure_rows,
+    summary_table,
+)
+from projects.scm.visualization.visualizer import map_of_label
+
+__all__ = ['Page', 'encode_map', 'render_page']
+
+RUN_COLORS = (
+    PRED_COLOR,
+    (0, 158, 115),
+    (204, 121, 167),
+    (213, 94, 0),
+    (0, 114, 178),
+    (153, 153, 153),
+)
+"""Boxes and lines of each run, in the colours of Okabe and Ito that are not
+the annotation's."""
+KINDS = {
+    'right': ('Right', 'class right, IoU above 0.5', '#009e73'),
+    'cls': ('Cls', 'another class predicted', '#cc79a7'),
+    'multi_instance': ('M-Ins', 'one box over several objects', '#56b4e9'),
+    'part': ('Part', 'most of the box lies on the object', '#e69f00'),
+    'more': ('More', 'the object and much around it', '#f0e442'),
+    'wrong': ('Wrong', 'elsewhere', '#d55e00'),
+}
+"""Name, explanation and colour of the evaluation's kinds of errors."""
+SCRIPTS = ('base.js', 'charts.js', 'pictures.js', 'gallery.js', 'app.js')
+MAX_POINTS = 201
+"""Of a curve; finer ones are thinned."""
+
+
+class Page(NamedTuple):
+    """Everything a page shows."""
+
+    title: str
+    names: Sequence[str]
+    """Name of each run."""
+    runs: Sequence[Sequence[Record]]
+    """Records of each run, images in one order."""
+    measures: Sequence[RunMeasures]
+    """Measures of each run."""
+    classes: Mapping[int, str]
+    """Names of classes; those absent are shown by number."""
+    thumbnails: Sequence[bytes]
+    """WebP files, one an image."""
+    ious: Sequence[float]
+    """Overlaps that were evaluated."""
+
+
+def encode_map(score_map: np.ndarray) -> str:
+    """A grid map for the page: base64 of height, width, then the cells.
+
+    Args:
+        score_map (np.ndarray): ``(h, w)``, at most 255 a side, any range.
+
+    Returns:
+        str: Base64 of ``2 + h·w`` bytes; cells are min-maxed to 0…255.
+    """
+    height, width = score_map.shape
+    if max(height, width) > 255:
+        raise ValueError(
+            f'score map: expected at most 255 cells a side, got {height}x'
+            f'{width}'
+        )
+    cells = np.rint(normalize_score_map(score_map) * 255).astype(np.uint8)
+    return base64.b64encode(bytes([height, width]) + cells.tobytes()).decode()
+
+
+def render_page(page: Page) -> str:
+    """Write the page as HTML that needs no other file.
+
+    Args:
+        page (Page): What to show.
+
+    Returns:
+        str: The HTML document.
+    """
+    if len(page.names) > len(RUN_COLORS):
+        raise ValueError(
+            f'runs: expected at most {len(RUN_COLORS)}, got {len(page.names)}'
+        )
+    here = files(__package__)
+    thumbs = [base64.b64encode(file).decode() for file in page.thumbnails]
+    template = Template(here.joinpath('page.html').read_text('utf-8'))
+    return template.substitute(
+        title=html.escape(page.title),
+        lead=html.escape(_lead(page)),
+        summary=summary_table(
+            [(m.main, *m.others) for m in page.measures],
+            page.names,
+            [_css(color) for color in RUN_COLORS[: len(page.names)]],
+        ),
+        style=here.joinpath('page.css').read_text('utf-8'),
+        script='\n'.join(
+            here.joinpath(name).read_text('utf-8') for name in SCRIPTS
+        ),
+        data=_json(_data(page)),
+        thumbs=_json(thumbs),
+    )
+
+
+def _json(value: Any) -> str:
+    """JSON that may stand inside a script element."""
+    text = json.dumps(value, separators=(',', ':'), ensure_ascii=False)
+    return text.replace('<', '\\u003c')
+
+
+def _data(page: Page) -> dict:
+    """What the scripts of the page read."""
+    records = [record for run in page.runs for record in run]
+    labels = {r.gt_label for r in records} | {r.pred_label for r in records}
+    ramp = colorize_map(np.arange(256, dtype=np.float64)[None])
+    paths = _short_paths(page.runs[0])
+    curves = _curves(page.measures[0], page.ious)
+    return {
+        'images': [
+            [
+                path,
+                *record.size_wh,
+                record.gt_label,
+                np.round(record.gt_bboxes, 1).tolist(),
+            ]
+            for path, record in zip(paths, page.runs[0], strict=True)
+        ],
+        'classes': {
+            label: page.classes[label]
+            for label in sorted(labels)
+            if label in page.classes
+        },
+        'kinds': [
+            dict(zip(('key', 'name', 'text', 'color'), row, strict=True))
+            for row in ((key, *KINDS[key]) for key in ERROR_KINDS)
+        ],
+        'curves': [
+            {'name': name, 'thresholds': thresholds}
+            for name, thresholds, _ in curves
+        ],
+        'ious': page.ious,
+        'classMeasures': list(_per_class(page.measures[0])),
+        'runs': [_run(index, page) for index in range(len(page.names))],
+        'gtColor': _css(GT_COLOR),
+        'colors': base64.b64encode(ramp.tobytes()).decode(),
+    }
+
+
+def _short_paths(records: Sequence[Record]) -> list[str]:
+    """Paths without the folders that all share: they are nobody's matter."""
+    paths = [Path(record.img_path) for record in records]
+    shared = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(shared).as_posix() for path in paths]
+
+
+def _run(index: int, page: Page) -> dict:
+    """Columns of one run: index 0 predicted class, 1 true class."""
+    records, measures = page.runs[index], page.measures[index]
+    maps = [
+        [
+            encode_map(map_of_label(r.score_maps, r.score_map_labels, label))
+            if label is not None
+            else None
+            for r, label in labelled
+        ]
+        for labelled in (
+            [(r, r.pred_label) for r in records],
+            # the same map is not stored twice
+            [(r, None if r.right_class else r.gt_label) for r in records],
+        )
+    ]
+    per_class = _per_class(measures)
+    counts = np.bincount(measures.kinds, minlength=len(ERROR_KINDS))
+    return {
+        'name': page.names[index],
+        'color': _css(RUN_COLORS[index]),
+        'tau': measures.threshold,
+        'pred': [record.pred_label for record in records],
+        'score': [
+            round(float(r.pred_score[r.pred_label]), 4) for r in records
+        ],
+        'kind': measures.kinds.tolist(),
+        'kindCounts': counts.tolist(),
+        'iou': np.round(measures.ious, 4).tolist(),
+        'box': np.round(measures.bboxes, 1).tolist(),
+        'map': maps,
+        'curves': [values for _, _, values in _curves(measures, page.ious)],
+        'perClass': {
+            label: [round(column[label], 2) for column in per_class.values()]
+            for label in next(iter(per_class.values()))
+        },
+    }
+
+
+def _curves(
+    measures: RunMeasures, ious: Sequence[float]
+) -> list[tuple[str, list, list]]:
+    """Name, thresholds and a line an IoU, of every measure."""
+    curves = []
+    for summary in (measures.main, *measures.others):
+        grid = summary.protocol.grid
+        step = -(-len(grid) // MAX_POINTS)
+        thin = np.round(grid[::step], 4).tolist()
+        for measure in summary.protocol.measures:
+            name = f'{figure_name(measure.name)} ({summary.protocol.name})'
+            lines = [
+                np.round(
+                    summary.figures[measure.key(iou)].curve[::step], 2
+                ).tolist()
+                for iou in ious
+            ]
+            curves.append((name, thin, lines))
+    return curves
+
+
+def _per_class(measures: RunMeasures) -> dict[str, dict[int, float]]:
+    """Main figures of each class in percent, by name, then by class."""
+    columns = {}
+    for summary in (measures.main, *measures.others):
+        rows = summary.per_class()
+        for key, _, is_main in figure_rows(summary):
+            if is_main:
+                name = f'{figure_name(key)} ({summary.protocol.name})'
+                columns[name] = {row['label']: row[key] for row in rows}
+    return columns
+
+
+def _css(color: Sequence[int]) -> str:
+    return '#{:02x}{:02x}{:02x}'.format(*color)
+
+
+def _lead(page: Page) -> str:
+    """What was evaluated, and how the boxes below were made."""
+    summary: Summary = page.measures[0].main
+    runs = len(page.names)
+    several = f'{runs} test runs on ' if runs > 1 else ''
+    taus = [
+        'Otsu’s of each map' if m.threshold is None else f'{m.threshold:.3g}'
+        for m in page.measures
+    ]
+    if len(set(taus)) == 1:
+        shown = taus[0]
+    else:
+        shown = ', '.join(
+            f'{tau} ({name})'
+            for tau, name in zip(taus, page.names, strict=True)
+        )
+    return (
+        f'{several}{len(page.runs[0])} images. Boxes, overlaps and errors '
+        f'below follow protocol {summary.protocol.name} at the threshold of '
+        f'{figure_name(summary.errors_of)} ({summary.choice}): τ {shown}.'
+    )

@@ -1,0 +1,211 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The table of all figures, with thresholds and how they were chosen."""
+
+import html
+from collections.abc import Sequence
+
+from projects.scm.evaluation.functional import Figure, Measure, Summary
+
+__all__ = ['figure_name', 'figure_rows', 'summary_table']
+
+NAMES = {
+    'top1_cls_acc': 'Top-1 classification',
+    'top5_cls_acc': 'Top-5 classification',
+    'top1_loc': 'Top-1 Loc',
+    'top5_loc': 'Top-5 Loc',
+    'gt_known_acc': 'GT-known',
+    'gt_known_top5_acc': 'GT-known, top-5 maps',
+    'max_box_acc': 'MaxBoxAcc',
+    'max_box_acc_v2': 'MaxBoxAccV2',
+}
+MAPS = {
+    'gt': 'map of the true class',
+    'top1': 'map of the predicted class',
+    'top5': 'any map of the five best classes',
+}
+ORACLE_NOTE = (
+    '“oracle” thresholds were chosen on the very images they are reported '
+    'on: an advantage that no user of the method has.'
+)
+
+
+def figure_name(key: str) -> str:
+    """Name of a figure for people."""
+    name, _, iou = key.partition('_iou')
+    suffix = f', IoU {int(iou) / 100:g}' if iou else ''
+    return NAMES.get(name, name) + suffix
+
+
+def figure_rows(summary: Summary) -> list[tuple[str, Measure, bool]]:
+    """Figures of a protocol: key, measure, whether it is a main figure.
+
+    Main figures are those that the protocol is known for: at IoU 0.5, or the
+    mean over several.
+    """
+    return [
+        (key, measure, key == measure.name)
+        for measure in summary.protocol.measures
+        for key in summary.figures
+        if key.partition('_iou')[0] == measure.name
+    ]
+
+
+def summary_table(
+    summaries: Sequence[Sequence[Summary]],
+    names: Sequence[str],
+    colors: Sequence[str],
+) -> str:
+    """The table as HTML, a column a run, with notes.
+
+    Args:
+        summaries (Sequence[Sequence[Summary]]): Of each run, by protocol.
+        names (Sequence[str]): Of the runs.
+        colors (Sequence[str]): CSS colours of the runs.
+
+    Returns:
+        str: HTML.
+    """
+    width = 1 + len(names)
+    main = [_classification(summaries)]
+    detail = []
+    for of_runs in zip(*summaries, strict=True):
+        first = of_runs[0]
+        main.append(_band(first, width))
+        detail.append(_band(first, width))
+        for key, measure, is_main in figure_rows(first):
+            row = _figure_row(key, measure, of_runs)
+            (main if is_main else detail).append(row)
+    head = ''.join(
+        f'<th scope="col"><span class="swatch" style="background:{color}">'
+        f'</span>{html.escape(name)}</th>'
+        for name, color in zip(names, colors, strict=True)
+    )
+    return (
+        _table(head, main)
+        + _note(ORACLE_NOTE)
+        + _note(_floors_text(summaries[0]))
+        + '<details><summary>At the other overlaps</summary>'
+        + _table(head, detail)
+        + '</details>'
+    )
+
+
+def _table(head: str, rows: Sequence[str]) -> str:
+    return (
+        '<div class="scroll" tabindex="0" role="region" '
+        'aria-label="Measures"><table><thead><tr>'
+        f'<th scope="col">In %</th>{head}</tr></thead>'
+        f'<tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{html.escape(text)}</p>'
+
+
+def _floors_text(summaries: Sequence[Summary]) -> str:
+    """What boxes reach that ignore the image; the same for all runs."""
+    floors = {
+        figure.iou: (figure.floor_full_image, figure.floor_centred_square)
+        for summary in summaries
+        for figure in summary.figures.values()
+        if figure.iou is not None
+    }
+    parts = [
+        f'{full:.2f} and {square:.2f} at IoU {iou:g}'
+        for iou, (full, square) in sorted(floors.items())
+    ]
+    return (
+        'Floors: the full image and the best centred square, granted the '
+        f'right class, reach {"; ".join(parts)}.'
+    )
+
+
+def _band(summary: Summary, width: int) -> str:
+    """A line that says what a protocol does."""
+    protocol = summary.protocol
+    text = (
+        f'{protocol.interpolation} maps, thresholds in steps of '
+        f'{protocol.step:g}'
+    )
+    return (
+        f'<tr class="band"><th colspan="{width}" scope="rowgroup">Protocol '
+        f'{html.escape(protocol.name)}<small>{html.escape(text)}</small>'
+        '</th></tr>'
+    )
+
+
+def _classification(summaries: Sequence[Sequence[Summary]]) -> str:
+    rows = []
+    for key in summaries[0][0].classification:
+        values = [run[0].classification[key] for run in summaries]
+        rows.append(_row(figure_name(key), '', values, [''] * len(values)))
+    return ''.join(rows)
+
+
+def _figure_row(
+    key: str, measure: Measure, summaries: Sequence[Summary]
+) -> str:
+    figures = [summary.figures[key] for summary in summaries]
+    return _row(
+        figure_name(key),
+        _describe(measure, figures[0].iou),
+        [figure.value for figure in figures],
+        [
+            _threshold_text(summary, figure)
+            for summary, figure in zip(summaries, figures, strict=True)
+        ],
+    )
+
+
+def _describe(measure: Measure, iou: float | None) -> str:
+    """What a measure counts, in words."""
+    sign = '>' if measure.strict else '≥'
+    overlap = 'mean over IoUs' if iou is None else f'IoU {sign} {iou:g}'
+    parts = ['class right'] if measure.needs_class else []
+    parts += [overlap, MAPS[measure.maps]]
+    if measure.contours == 'all':
+        parts.append('any contour')
+    return ', '.join(parts)
+
+
+def _threshold_text(summary: Summary, figure: Figure) -> str:
+    """The threshold, how it was chosen, and what other choices would give."""
+    choice = str(summary.choice)
+    if choice == 'otsu':
+        text = 'Otsu of each map'
+    elif figure.threshold is None:
+        text = f'a τ an IoU, {choice}'
+    else:
+        text = f'τ {figure.threshold:.3g}, {choice}'
+    others = []
+    if choice != 'oracle':
+        others.append(f'oracle {figure.oracle:.2f}')
+    if choice != 'otsu':
+        others.append(f'Otsu {figure.otsu:.2f}')
+    return f'{text}\n{" · ".join(others)}'
+
+
+def _row(
+    name: str,
+    text: str,
+    values: Sequence[float],
+    notes: Sequence[str],
+) -> str:
+    best = max(values)
+    several = min(values) < best
+    cells = ''.join(
+        f'<td{" class=best" if several and value == best else ""}>'
+        f'<b>{value:.2f}</b>'
+        + ''.join(
+            f'<small>{html.escape(line)}</small>'
+            for line in note.split('\n')
+            if line
+        )
+        + '</td>'
+        for value, note in zip(values, notes, strict=True)
+    )
+    return (
+        f'<tr><th scope="row">{html.escape(name)}'
+        f'<small>{html.escape(text)}</small></th>{cells}</tr>'
+    )

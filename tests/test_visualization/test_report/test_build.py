@@ -1,0 +1,57 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import pytest
+from synthetic_results import dump_results, make_results
+
+from projects.scm.visualization.report import build_report
+from projects.scm.visualization.report.build import (
+    folder_names,
+    read_class_names,
+)
+from projects.scm.visualization.report.records import load_records
+
+
+@pytest.fixture
+def results(tmp_path):
+    items = make_results(tmp_path / 'pictures', 8, relative=True)
+    return dump_results(tmp_path / 'scm.pkl', items)
+
+
+def test_page_is_written_in_full(tmp_path, results):
+    out = tmp_path / 'pages' / 'report.html'
+    size = build_report([results], out, data_root=tmp_path / 'pictures')
+    assert out.stat().st_size == size
+    text = out.read_text('utf-8')
+    assert '<title>scm</title>' in text
+    assert text.rstrip().endswith('</html>')
+    assert [path.name for path in out.parent.iterdir()] == ['report.html']
+
+
+def test_limit_of_the_page_is_kept(tmp_path, results):
+    out, root = tmp_path / 'a.html', tmp_path / 'pictures'
+    for limit, message in [(0.001, 'pictures of 64'), (0.05, 'the page')]:
+        with pytest.raises(ValueError, match=rf'{message} .*--max-mb'):
+            build_report([results], out, data_root=root, max_mb=limit)
+    assert not out.exists()
+
+
+def test_wrong_arguments_are_named(tmp_path, results):
+    with pytest.raises(ValueError, match='expected 1, one a file, got 2'):
+        build_report([results], tmp_path / 'a.html', names=['a', 'b'])
+    with pytest.raises(FileNotFoundError, match='--data-root'):
+        build_report([results], tmp_path / 'a.html')
+
+
+def test_class_names_from_a_file(tmp_path):
+    path = tmp_path / 'classes.txt'
+    path.write_text('1 001.Black_footed_Albatross\n2 002.Crow\n')
+    assert read_class_names(path) == {0: 'Black footed Albatross', 1: 'Crow'}
+    path.write_text('tench\n2 legged robot\n\n')
+    assert read_class_names(path) == {0: 'tench', 1: '2 legged robot'}
+
+
+def test_class_names_from_folders(tmp_path, results):
+    records = load_records(results)
+    names = folder_names(records)
+    assert names == {label: f'kind {label}' for label in range(6)}
+    flat = [r._replace(img_path=f'all/{i}') for i, r in enumerate(records)]
+    assert folder_names(flat) == {}

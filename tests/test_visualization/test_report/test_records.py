@@ -1,0 +1,116 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import numpy as np
+import pytest
+import torch
+from synthetic_results import dump_results, make_results
+
+from projects.scm.visualization.report.records import (
+    align_runs,
+    load_records,
+)
+
+
+@pytest.fixture
+def items(tmp_path):
+    return make_results(tmp_path / 'pictures', 5)
+
+
+def test_fields_arrive_as_they_were_dumped(tmp_path, items):
+    items[0]['instances'].append(
+        {'bbox': [0, 0, 5, 5], 'bbox_label': 0, 'ignore_flag': 1}
+    )
+    records = load_records(dump_results(tmp_path / 'a.pkl', items))
+    assert len(records) == 5
+    for record, item in zip(records, items, strict=True):
+        assert record.img_path == item['img_path']
+        assert record.size_wh == item['ori_shape'][::-1]
+        assert record.gt_label == int(item['gt_label'])
+        assert record.pred_label == int(item['pred_label'])
+        # ignored boxes are left out
+        assert record.gt_bboxes.tolist() == [item['instances'][0]['bbox']]
+        np.testing.assert_array_equal(record.score_maps, item['score_maps'])
+        assert record.right_class == (record.gt_label == record.pred_label)
+
+
+def without(field):
+    return lambda item: item.pop(field)
+
+
+def with_value(field, value):
+    return lambda item: item.update({field: value})
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (without('score_maps'), r"score_maps: missing; there are \['gt_label"),
+        (without('img_path'), r'item 3: img_path: missing'),
+        (with_value('ori_shape', (0, 5)), r'ori_shape: expected \(height, w'),
+        (with_value('gt_label', torch.tensor([6])), 'one class below 6, got'),
+        (with_value('gt_label', torch.tensor([1, 2])), 'gt_label: expected'),
+        (
+            with_value('score_maps', torch.full((5, 2, 2), torch.nan)),
+            'score_maps: expected finite',
+        ),
+        (with_value('score_maps', torch.ones(5, 2)), 'expected 3-d numbers'),
+        (
+            with_value('score_map_labels', torch.arange(4)),
+            'score_map_labels: expected [56] labels',
+        ),
+        (with_value('instances', []), 'instances: expected at least one box'),
+        (
+            with_value('instances', [{'bbox': [1, 2, 3]}]),
+            r'boxes \[x0, y0, x1, y1\], got \[\[1, 2, 3\]\]',
+        ),
+        (with_value('instances', [{}]), 'instances: expected boxes'),
+    ],
+)
+def test_wrong_fields_are_named(tmp_path, items, spoil, message):
+    path = items[3]['img_path']
+    spoil(items[3])
+    with pytest.raises(ValueError, match=message) as caught:
+        load_records(dump_results(tmp_path / 'a.pkl', items))
+    assert 'a.pkl, item 3' in str(caught.value)
+    if 'img_path: missing' not in message:
+        assert path in str(caught.value)
+
+
+def test_the_map_of_the_true_class_is_needed(tmp_path, items):
+    label = int(items[0]['gt_label'])
+    labels = items[0]['score_map_labels']
+    labels[labels == label] = (label + 1) % 6
+    with pytest.raises(ValueError, match='class 0 among them'):
+        load_records(dump_results(tmp_path / 'a.pkl', items))
+
+
+def test_wrong_files_are_named(tmp_path, items):
+    with pytest.raises(FileNotFoundError, match=r'none.pkl: no such file'):
+        load_records(tmp_path / 'none.pkl')
+    (tmp_path / 'a.json').write_text('[]')
+    with pytest.raises(ValueError, match=r'a.json: expected a .pkl'):
+        load_records(tmp_path / 'a.json')
+    (tmp_path / 'b.pkl').write_bytes(b'no pickle')
+    with pytest.raises(ValueError, match=r'b.pkl: not a readable pickle'):
+        load_records(tmp_path / 'b.pkl')
+    for content, found in [([], 'list of length 0'), ({'a': 1}, 'dict')]:
+        with pytest.raises(ValueError, match=found):
+            load_records(dump_results(tmp_path / 'c.pkl', content))
+    with pytest.raises(ValueError, match='item 0: expected a dict, got int'):
+        load_records(dump_results(tmp_path / 'c.pkl', [3]))
+    with pytest.raises(ValueError, match=r'item 5: img_path .* twice'):
+        load_records(dump_results(tmp_path / 'c.pkl', [*items, items[0]]))
+
+
+def test_runs_are_brought_to_one_order(tmp_path, items):
+    records = load_records(dump_results(tmp_path / 'a.pkl', items))
+    first, second = align_runs([records, records[::-1]], ['a', 'b'])
+    assert [r.img_path for r in first] == [r.img_path for r in second]
+
+
+def test_runs_of_other_images_are_refused(tmp_path, items):
+    records = load_records(dump_results(tmp_path / 'a.pkl', items))
+    with pytest.raises(ValueError, match='b: expected the 5 images of a, got'):
+        align_runs([records, records[:4]], ['a', 'b'])
+    other = [records[0]._replace(gt_label=5), *records[1:]]
+    with pytest.raises(ValueError, match=r'b: .*0000.png: annotation differs'):
+        align_runs([records, other], ['a', 'b'])
