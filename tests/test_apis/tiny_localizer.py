@@ -63,7 +63,7 @@ def build_model(seed: int = 0, **head) -> torch.nn.Module:
         torch.nn.init.trunc_normal_(model.backbone.pos_embed, std=0.02)
         for name, value in model.named_parameters():
             if 'qkv.weight' in name:
-                value.mul_(40)
+                value.mul_(8)
             if name == 'head.semantic.weight':
                 value.mul_(10)
     return model.eval()
