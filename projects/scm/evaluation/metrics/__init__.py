@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Metrics of the OpenMMLab pipeline."""
 
+from .dump_pseudo_labels import DumpPseudoLabels
 from .wsol_evaluator import WSOLEvaluator, record_sample
 
-__all__ = ['WSOLEvaluator', 'record_sample']
+__all__ = ['DumpPseudoLabels', 'WSOLEvaluator', 'record_sample']
