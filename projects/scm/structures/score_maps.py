@@ -113,14 +113,8 @@ def quantize_score_map(score_map: ArrayLike) -> np.ndarray:
     Raises:
         ValueError: If a value lies outside [0, 1], or the map is no map.
     """
-    array = np.asarray(score_map, dtype=np.float64)
-    # One look at the range also finds NaN, which compares to nothing.
-    if (
-        array.ndim != 2
-        or array.size == 0
-        or not (array.min() >= 0 and array.max() <= 1)
-    ):
-        array = check_score_map(array)
+    array = check_score_map(score_map)
+    if array.min() < 0 or array.max() > 1:
         raise ValueError(
             'score map: expected values in [0, 1], got '
             f'{array.min():g} to {array.max():g}; normalise it first'

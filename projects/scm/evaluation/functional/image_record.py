@@ -1,23 +1,23 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Reduce the score maps of one image to a few hundred numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import (
     boxes_to_frame,
-    normalize_score_map,
-    quantize_score_map,
     resize_score_map,
     validate_boxes,
 )
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
+from .grey_levels import raw_levels
 from .plan import EvaluationPlan
-from .protocols import Measure, Protocol
+from .protocols import Measure
 from .threshold_boxes import CutBoxes, boxes_at_cuts, threshold_cuts
 from .thresholds import otsu_cut
 
@@ -46,46 +46,63 @@ class ImageRecord:
 
 
 class _MapBoxes:
-    """Boxes of an image's maps, each computed once."""
+    """Boxes of an image's maps, and their overlaps, each computed once."""
 
     def __init__(
-        self, maps: ArrayLike, labels: Sequence[int], size: tuple[int, int]
-    ) -> None:
-        self.maps = maps
-        self.labels = list(labels)
-        self.size = size
-        self._levels: dict = {}
-        self._boxes: dict = {}
-
-    def _levels_of(self, label: int, interpolation: str) -> np.ndarray:
-        key = (label, interpolation)
-        if key not in self._levels:
-            score_map = self.maps[self.labels.index(label)]
-            resized = resize_score_map(score_map, self.size, interpolation)
-            self._levels[key] = quantize_score_map(
-                normalize_score_map(resized)
-            )
-        return self._levels[key]
-
-    def boxes(
         self,
-        label: int,
-        protocol: Protocol,
-        contours: str,
-        thresholds: np.ndarray,
-    ) -> CutBoxes:
-        """Boxes of a class at the thresholds, and last at Otsu's."""
-        interpolation = protocol.interpolation
-        key = (label, interpolation, contours, thresholds.tobytes())
-        if key not in self._boxes:
-            levels = self._levels_of(label, interpolation)
-            cuts = np.append(
-                threshold_cuts(levels, thresholds), otsu_cut(levels)
+        plan: EvaluationPlan,
+        maps: Mapping[int, np.ndarray],
+        gt_boxes: np.ndarray,
+    ) -> None:
+        self.plan = plan
+        self.maps = maps
+        self.gt_boxes = gt_boxes
+        self._memory: dict[tuple, Any] = {}
+
+    def _once(self, make: Callable[..., Any], *key: Any) -> Any:
+        entry = (make.__name__, *key)
+        if entry not in self._memory:
+            self._memory[entry] = make(*key)
+        return self._memory[entry]
+
+    def _levels(self, label: int, interpolation: str) -> np.ndarray:
+        return raw_levels(
+            resize_score_map(
+                self.maps[label], self.plan.frame_size_wh, interpolation
             )
-            self._boxes[key] = boxes_at_cuts(levels, cuts, contours)
-        return self._boxes[key].finish(
-            self.size, clamp=protocol.clamp, empty_box=protocol.empty_box
         )
+
+    def _found(
+        self, label: int, interpolation: str, contours: str
+    ) -> CutBoxes:
+        """Rectangles at all thresholds of the plan, and last at Otsu's."""
+        levels = self._once(self._levels, label, interpolation)
+        thresholds = self.plan.shared_thresholds[interpolation]
+        cuts = threshold_cuts(levels, thresholds)
+        return boxes_at_cuts(
+            levels, np.append(cuts, otsu_cut(levels)), contours
+        )
+
+    def boxes(self, label: int, index: int, contours: str) -> CutBoxes:
+        """Boxes of a class at the thresholds of a protocol of the plan."""
+        protocol = self.plan.protocols[index]
+        found = self._once(
+            self._found, label, protocol.interpolation, contours
+        )
+        return found._replace(
+            place=found.place[self.plan.columns[index]]
+        ).finish(
+            self.plan.frame_size_wh,
+            clamp=protocol.clamp,
+            empty_box=protocol.empty_box,
+        )
+
+    def _ious(self, label: int, index: int, contours: str) -> np.ndarray:
+        return self.boxes(label, index, contours).best_iou(self.gt_boxes)
+
+    def ious(self, label: int, index: int, contours: str) -> np.ndarray:
+        """(T + e + 1,) best IoU of these boxes with a ground truth box."""
+        return self._once(self._ious, label, index, contours)
 
 
 def record_image(
@@ -123,6 +140,11 @@ def record_image(
             the image.
     """
     boxes = validate_boxes(gt_boxes, image_size_wh, name=name, tolerance=1)
+    needy = [p.name for p in plan.protocols if p.needs_ranking]
+    if ranking is None and needy:
+        raise ValueError(
+            f'{name}: protocols {needy} need a ranking of the classes'
+        )
     labels = [int(label) for label in map_labels]
     maps = _check_maps(maps, labels, name)
     ranked = None if ranking is None else [int(c) for c in ranking[:5]]
@@ -138,21 +160,20 @@ def record_image(
         rank=None if ranked is None else _rank(ranked, gt_label),
         gt_boxes=boxes_to_frame(boxes, image_size_wh, plan.frame_size_wh),
     )
-    found = _MapBoxes(maps, labels, plan.frame_size_wh)
+    found = _MapBoxes(
+        plan, dict(zip(labels, maps, strict=True)), record.gt_boxes
+    )
     limits = np.asarray(plan.iou_thresholds)[:, None]
     for index, protocol in enumerate(plan.protocols):
-        thresholds = plan.thresholds(index)
         hits = {}
         for measure in protocol.measures:
-            ious = _best_ious(
-                measure, protocol, thresholds, found, record, ranked
-            )
+            ious = _best_ious(measure, index, found, gt_label, ranked)
             hit = ious > limits if measure.strict else ious >= limits
             hits[measure.name] = np.packbits(hit, axis=-1)
         record.hits[protocol.name] = hits
         if any(m.needs_class for m in protocol.measures):
             record.kinds[protocol.name] = _error_kinds(
-                protocol, thresholds, found, record, ranked
+                index, found, gt_label, ranked
             )
     return record
 
@@ -183,45 +204,36 @@ def _check_maps(maps: ArrayLike, labels: list[int], name: str) -> np.ndarray:
 
 def _best_ious(
     measure: Measure,
-    protocol: Protocol,
-    thresholds: np.ndarray,
+    index: int,
     found: _MapBoxes,
-    record: ImageRecord,
+    gt_label: int,
     ranked: list[int] | None,
 ) -> np.ndarray:
     """(T + e + 1,) best IoU at each threshold; -1 where the class is wrong."""
     if measure.maps == 'gt':
-        classes = [record.gt_label]
-    elif ranked is None:
-        raise ValueError(
-            f'protocol {protocol.name!r}: {measure.name} needs a ranking of '
-            'classes'
-        )
+        classes = [gt_label]
     else:
         classes = ranked[: 1 if measure.maps == 'top1' else 5]
         if measure.needs_class:
-            classes = [c for c in classes if c == record.gt_label]
+            classes = [c for c in classes if c == gt_label]
     if not classes:
-        return np.full(len(thresholds) + 1, -1.0)
-    ious = [
-        found.boxes(label, protocol, measure.contours, thresholds).best_iou(
-            record.gt_boxes
-        )
-        for label in classes
-    ]
-    return np.max(ious, axis=0)
+        return np.full(len(found.plan.columns[index]), -1.0)
+    return np.max(
+        [found.ious(label, index, measure.contours) for label in classes],
+        axis=0,
+    )
 
 
 def _error_kinds(
-    protocol: Protocol,
-    thresholds: np.ndarray,
-    found: _MapBoxes,
-    record: ImageRecord,
-    ranked: list[int],
+    index: int, found: _MapBoxes, gt_label: int, ranked: list[int]
 ) -> np.ndarray:
     """(T + e + 1,) uint8, error kinds of the predicted class's box."""
-    if record.rank != 0:
-        return np.full(len(thresholds) + 1, ERROR_KINDS.index('cls'), np.uint8)
-    boxes = found.boxes(ranked[0], protocol, 'largest', thresholds)
-    kinds = classify_boxes(boxes.boxes, record.gt_boxes)
+    if ranked[0] != gt_label:
+        return np.full(
+            len(found.plan.columns[index]),
+            ERROR_KINDS.index('cls'),
+            np.uint8,
+        )
+    boxes = found.boxes(gt_label, index, 'largest')
+    kinds = classify_boxes(boxes.boxes, found.gt_boxes)
     return kinds[boxes.offsets[boxes.place]]

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,28 @@ class EvaluationPlan:
         protocol, choice = self.protocols[index], self.choices[index]
         extra = choice.extra_thresholds(protocol.name)
         return np.concatenate([protocol.grid, extra])
+
+    @cached_property
+    def shared_thresholds(self) -> dict[str, np.ndarray]:
+        """By interpolation, thresholds of all protocols that use it."""
+        shared: dict[str, list[np.ndarray]] = {}
+        for index, protocol in enumerate(self.protocols):
+            shared.setdefault(protocol.interpolation, []).append(
+                self.thresholds(index)
+            )
+        return {kind: np.concatenate(parts) for kind, parts in shared.items()}
+
+    @cached_property
+    def columns(self) -> list[np.ndarray]:
+        """Of each protocol (T + e + 1,) places among the shared thresholds.
+
+        The last one is -1, for Otsu's threshold behind all others.
+        """
+        used = dict.fromkeys(self.shared_thresholds, 0)
+        columns = []
+        for index, protocol in enumerate(self.protocols):
+            begin = used[protocol.interpolation]
+            end = begin + len(self.thresholds(index))
+            used[protocol.interpolation] = end
+            columns.append(np.append(np.arange(begin, end), -1))
+        return columns

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from projects.scm.structures import (
-    CONTOURS,
-    iou_inclusive,
-    quantize_score_map,
-)
+from projects.scm.structures import CONTOURS, iou_inclusive
+
+from .contour_sweep import all_contours, largest_contours
+from .grey_levels import unit_levels
 
 
 class CutBoxes(NamedTuple):
@@ -116,9 +115,6 @@ def boxes_at_cuts(
     Raises:
         ValueError: If ``levels`` or ``contours`` is not as described.
     """
-    # Compiled code is loaded when it is used, not with the package.
-    from .contour_sweep import all_contours, largest_contours
-
     if contours not in CONTOURS:
         raise ValueError(
             f'contours: expected one of {CONTOURS}, got {contours!r}'
@@ -179,7 +175,7 @@ def boxes_at_thresholds(
         ValueError: If the map is not 2-d, holds NaN or leaves [0, 1], or a
             threshold leaves [0, 1].
     """
-    levels = quantize_score_map(score_map)
+    levels = unit_levels(score_map)
     found = boxes_at_cuts(
         levels, threshold_cuts(levels, thresholds), contours
     ).finish(levels.shape[::-1], clamp=clamp, empty_box=empty_box)
