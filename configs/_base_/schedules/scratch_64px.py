@@ -13,13 +13,8 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.01,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(type='CosineAnnealingLR', eta_min=1e-5, begin=1),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=50),
+    dict(type='CosineAnnealingLR', eta_min=1e-5, convert_to_iter_based=True),
 ]
 
 train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=5)
