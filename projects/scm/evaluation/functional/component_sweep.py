@@ -15,6 +15,7 @@ from numba import njit
 
 from .hill_forest import (
     HillForest,
+    Turns,
     component_of,
     falling_order,
     find_hills,
@@ -45,17 +46,21 @@ X0, Y0, X1, Y1, FIRST = range(5)
 
 
 @njit(cache=True, nogil=True)
-def start_sweep(forest: HillForest, turned: np.ndarray) -> Sweep:
+def start_sweep(
+    forest: HillForest, turned: np.ndarray, turns: Turns, hollow: bool
+) -> Sweep:
     """Prepare a sweep.
 
     Args:
-        forest (HillForest): Of a map.
-        turned (np.ndarray): (W, H) uint8, the map transposed, contiguous.
+        forest (HillForest): Of a map, or of its hollow.
+        turned (np.ndarray): (W, H) uint8, the same transposed, contiguous.
+        turns (Turns): Of the columns of the map itself.
+        hollow (bool): Whether it is the hollow of the map.
 
     Returns:
         Sweep: Before the highest cut.
     """
-    _, peaks, tops, columns, _ = find_hills(turned)
+    _, peaks, tops, columns, _ = find_hills(turned, turns, hollow)
     holders = np.empty(tops.size, np.int32)
     for i in range(tops.size):
         holders[i] = hill_at(forest, peaks[i], columns[i])

@@ -27,7 +27,14 @@ from .component_sweep import (
     start_sweep,
     sweep_to,
 )
-from .hill_forest import HillForest, component_of, grow_forest, hill_at
+from .hill_forest import (
+    HillForest,
+    Turns,
+    component_of,
+    find_turns,
+    grow_forest,
+    hill_at,
+)
 
 # Steps to the 8 neighbours, clockwise on the screen from the right one.
 STEP_X = np.array([1, 1, 0, -1, -1, -1, 0, 1])
@@ -174,7 +181,7 @@ def largest_contours(
         tuple: (n, 4) int64 inclusive padded boxes, and (n,) bool, whether
         there is any contour.
     """
-    forest = grow_forest(levels, True)
+    forest = grow_forest(levels, find_turns(turned), False)
     columns, rows = _profiles(levels)
     boxes = np.zeros((cuts.size, 4), np.int64)
     found = np.zeros(cuts.size, np.bool_)
@@ -188,7 +195,7 @@ def largest_contours(
             boxes[i, Y0], boxes[i, Y1] = _span(rows, cut)
     if not several:
         return boxes, found
-    sweep = start_sweep(forest, turned)
+    sweep = start_sweep(forest, turned, find_turns(levels), False)
     leader, area = -1, 0
     for i in range(cuts.size):
         cut = cuts[i]
@@ -289,15 +296,17 @@ def _enclosing(
 def _find_holes(
     levels: np.ndarray,
     turned: np.ndarray,
+    turns: Turns,
     forest: HillForest,
     cuts: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Holes at falling cuts, in the order of the cuts and raster order.
 
     Args:
-        levels (np.ndarray): (H, W) uint8, 255 minus the map.
+        levels (np.ndarray): (H, W) uint8, the hollow of the map.
         turned (np.ndarray): (W, H) uint8, its transpose.
-        forest (HillForest): Its 4-connected components.
+        turns (Turns): Of the columns of the map itself.
+        forest (HillForest): The components of the hollow.
         cuts (np.ndarray): (n,) int64, those of the map.
 
     Returns:
@@ -315,7 +324,7 @@ def _find_holes(
     extents = np.empty((offsets[-1], 4), np.int32)
     if offsets[-1] == 0:
         return roots, places, extents, offsets
-    sweep = start_sweep(forest, turned)
+    sweep = start_sweep(forest, turned, turns, True)
     for i in range(cuts.size - 1, -1, -1):
         begin, end = offsets[i], offsets[i + 1]
         if end > begin:
@@ -342,12 +351,13 @@ def all_contours(
         tuple: (m, 4) int64 inclusive padded boxes, and (n + 1,) int64, where
         the boxes of each cut start.
     """
-    forest = grow_forest(levels, True)
+    row_turns, column_turns = find_turns(turned), find_turns(levels)
+    forest = grow_forest(levels, row_turns, False)
     columns, rows = _profiles(levels)
     hollow = 255 - levels
-    hollow_forest = grow_forest(hollow, False)
+    hollow_forest = grow_forest(hollow, row_turns, True)
     holes, hole_places, hole_extents, hole_offsets = _find_holes(
-        hollow, 255 - turned, hollow_forest, cuts
+        hollow, 255 - turned, column_turns, hollow_forest, cuts
     )
     offsets = np.zeros(cuts.size + 1, np.int64)
     for i in range(cuts.size):
@@ -355,7 +365,7 @@ def all_contours(
         offsets[i + 1] = offsets[i] + count
     boxes = np.empty((offsets[-1], 4), np.int64)
     width = levels.shape[1]
-    sweep = start_sweep(forest, turned)
+    sweep = start_sweep(forest, turned, column_turns, False)
     blob_node = np.empty(forest.tops.size, np.int64)
     hole_node = np.full(hollow_forest.tops.size, -1, np.int64)
     for i in range(cuts.size):

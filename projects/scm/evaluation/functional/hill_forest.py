@@ -13,6 +13,10 @@ hill at a cut is reached by climbing while the link lies above the cut. Trees
 are joined by size and never flattened, so climbs are short and the forest
 answers for every cut, in any order.
 
+The background of a map is the foreground of its *hollow* map, 255 minus the
+levels, whose hills are the valleys. Both kinds of hills follow from the same
+turning points.
+
 Compiled with Numba at first use, then cached on disk.
 """
 
@@ -20,6 +24,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+
+class Turns(NamedTuple):
+    """Where the levels of L lines turn, from rising to falling and back.
+
+    The turns of line i are ``at[first[i]:first[i + 1]]``: the first position
+    after a crest, then the first one after a valley, and so on in turn.
+    """
+
+    at: np.ndarray  # (t,) int32
+    first: np.ndarray  # (L + 1,) int32
 
 
 class HillForest(NamedTuple):
@@ -37,48 +52,99 @@ class HillForest(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
+def find_turns(across: np.ndarray) -> Turns:
+    """Find the turning points of many lines side by side.
+
+    Args:
+        across (np.ndarray): (n, L) uint8, the lines are its columns.
+
+    Returns:
+        Turns: Of each line.
+    """
+    length, lines = across.shape
+    bundles = (lines + 7) // 8
+    falling = np.zeros(lines, np.uint8)
+    padded = np.zeros(8 * bundles, np.uint8)
+    turning = padded[:lines]
+    eight = padded.view(np.uint64)  # to skip eight lines at a time
+    line_of = np.empty(across.size, np.int32)
+    at = np.empty(across.size, np.int32)
+    count = 0
+    first = np.zeros(lines + 1, np.int32)
+    for i in range(1, length):
+        before, now = across[i - 1], across[i]
+        some = np.uint8(0)
+        for j in range(lines):
+            rises, falls = now[j] > before[j], now[j] < before[j]
+            turn = (falling[j] & np.uint8(rises)) | (
+                (falling[j] ^ np.uint8(1)) & np.uint8(falls)
+            )
+            falling[j] ^= turn
+            turning[j] = turn
+            some |= turn
+        if not some:
+            continue
+        for bundle in range(bundles):
+            if eight[bundle]:
+                for j in range(8 * bundle, 8 * bundle + 8):
+                    if padded[j]:
+                        line_of[count], at[count] = j, i
+                        count += 1
+                        first[j + 1] += 1
+    for j in range(lines):
+        first[j + 1] += first[j]
+    ordered = np.empty(count, np.int32)
+    place = first.copy()
+    for k in range(count):
+        ordered[place[line_of[k]]] = at[k]
+        place[line_of[k]] += 1
+    return Turns(ordered, first)
+
+
+@njit(cache=True, nogil=True)
 def find_hills(
-    levels: np.ndarray,
+    levels: np.ndarray, turns: Turns, hollow: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Cut the rows of (H, W) uint8 into hills.
+    """Cut the rows of a map into hills.
+
+    Args:
+        levels (np.ndarray): (H, W) uint8, the map, or its hollow.
+        turns (Turns): Of the rows of the map itself.
+        hollow (bool): Whether ``levels`` is the hollow of the map.
 
     Returns:
         tuple: Starts, peaks, tops, rows and first hills as in
         :class:`HillForest`.
     """
     height, width = levels.shape
-    most = height * (width // 2 + 1)
-    starts = np.empty(most + 1, np.int32)
-    peaks = np.empty(most, np.int32)
+    most = height + turns.at.size
+    starts = np.zeros(most + 1, np.int32)
+    peaks = np.zeros(most, np.int32)
+    tops = np.empty(most, np.uint8)
+    rows = np.empty(most, np.int32)
     first = np.empty(height + 1, np.int32)
     hill = 0
     for y in range(height):
-        row = levels[y]
         first[y] = hill
+        begin, end = turns.first[y], turns.first[y + 1]
         starts[hill] = 0
-        peak = 0
-        falling = False
-        for x in range(1, width):
-            if row[x] > row[x - 1]:
-                if falling:
-                    peaks[hill] = peak
-                    hill += 1
-                    starts[hill] = x
-                    falling = False
-                peak = x
-            elif row[x] < row[x - 1]:
-                falling = True
-        peaks[hill] = peak
+        # A line rises at first: its hollow is highest at the beginning.
+        peaks[hill] = 0 if hollow else width - 1
+        for k in range(begin, end):
+            position = turns.at[k]
+            crest = (k - begin) % 2 == 0
+            if crest != hollow:
+                peaks[hill] = position - 1
+            else:
+                hill += 1
+                starts[hill] = position
+                peaks[hill] = width - 1
         hill += 1
-    first[height] = hill
-    starts[hill] = 0
-    tops = np.empty(hill, np.uint8)
-    rows = np.empty(hill, np.int32)
-    for y in range(height):
-        for i in range(first[y], first[y + 1]):
+        for i in range(first[y], hill):
             tops[i] = levels[y, peaks[i]]
             rows[i] = y
-    return starts[: hill + 1].copy(), peaks[:hill].copy(), tops, rows, first
+    first[height] = hill
+    return starts[: hill + 1], peaks[:hill], tops[:hill], rows[:hill], first
 
 
 @njit(cache=True, nogil=True)
@@ -209,19 +275,21 @@ def _find_edges(
 
 
 @njit(cache=True, nogil=True)
-def grow_forest(levels: np.ndarray, diagonal: bool) -> HillForest:
+def grow_forest(levels: np.ndarray, turns: Turns, hollow: bool) -> HillForest:
     """Find the components of ``levels > cut`` for every cut.
 
+    Components are 8-connected in a map and 4-connected in its hollow.
+
     Args:
-        levels (np.ndarray): (H, W) uint8.
-        diagonal (bool): Whether diagonal neighbours are connected
-            (8-connected components) or not (4-connected).
+        levels (np.ndarray): (H, W) uint8, the map, or its hollow.
+        turns (Turns): Of the rows of the map itself.
+        hollow (bool): Whether ``levels`` is the hollow of the map.
 
     Returns:
         HillForest: The hills and how they are joined.
     """
-    starts, peaks, tops, rows, first = find_hills(levels)
-    ends_a, ends_b, weights = _find_edges(levels, starts, first, diagonal)
+    starts, peaks, tops, rows, first = find_hills(levels, turns, hollow)
+    ends_a, ends_b, weights = _find_edges(levels, starts, first, not hollow)
     hills = tops.size
     parents = np.arange(hills).astype(np.int32)
     links = np.full(hills, -1, np.int16)
