@@ -34,4 +34,6 @@ def with_progress_bar(results: Iterator, total: int) -> Iterator:
     finally:
         if bars.task_ids == [task]:
             live.stop()
+            if not live.console.is_terminal:
+                live.console.line()
         bars.remove_task(task)

@@ -11,6 +11,36 @@ from projects.scm.structures import normalize_score_map, resize_score_map
 from .sources import Source
 
 
+def instance_rows(
+    sample: DataSample, classes: Sequence[str] | None
+) -> list[dict]:
+    """Boxes one by one, in plain numbers.
+
+    Args:
+        sample (DataSample): On the CPU, with ``pred_instances``.
+        classes (Sequence[str], optional): Names of the classes.
+
+    Returns:
+        list[dict]: ``label``, ``class`` (if names are known), ``score``, and
+        ``bbox``, half-open ``x0, y0, x1, y1`` in pixels of the picture.
+    """
+    instances = sample.pred_instances
+    return [
+        {
+            'label': label,
+            **({'class': classes[label]} if classes else {}),
+            'score': score,
+            'bbox': bbox,
+        }
+        for bbox, label, score in zip(
+            instances.bboxes.tolist(),
+            instances.labels.tolist(),
+            instances.scores.tolist(),
+            strict=True,
+        )
+    ]
+
+
 def to_result(
     source: Source,
     sample: DataSample,

@@ -275,7 +275,7 @@ class WSOLInferencer(BaseInferencer):
         feats = model.extract_feat(batch['inputs'])
         logits, semantic, attention = model.head.forward_maps(feats)
         samples = batch['data_samples']
-        scores = logits.softmax(1)
+        scores = logits.float().softmax(1)
         for sample, score in zip(samples, scores, strict=True):
             sample.set_pred_score(score)
             sample.set_pred_label(score.argmax(0, keepdim=True))

@@ -1,0 +1,99 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""A page to try a model on: a picture in, boxes and heat maps out.
+
+Needs Gradio (``pip install gradio``). Example::
+
+    python demo/gradio_app.py configs/scm_deit-s_cub.py scm_deit-s_cub.pth
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import gradio
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
+
+from _repo_path import make_importable
+
+
+def build_page(inferencer: Any) -> gradio.Interface:
+    """The page of a model.
+
+    Args:
+        inferencer: A ``WSOLInferencer``.
+
+    Returns:
+        gradio.Interface: Ready to be launched; its one endpoint is
+        ``/localize``.
+    """
+    from projects.scm.apis.pictures import draw_result
+    from projects.scm.apis.results import instance_rows
+
+    names = inferencer.classes or range(inferencer.model.head.num_classes)
+    targets = ['predicted', 'topk', *map(str, names)]
+
+    def localize(
+        image: np.ndarray | None, target: str, threshold: float, several: bool
+    ) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        if image is None:
+            raise gradio.Error('Choose a picture first.')
+        if inferencer.classes is None and target.isdecimal():
+            target = int(target)
+        [sample] = inferencer(
+            np.ascontiguousarray(image[..., ::-1]),
+            return_datasamples=True,
+            progress_bar=False,
+            target=target,
+            threshold=threshold,
+            contours='all' if several else 'largest',
+        )
+        drawn = draw_result(image, sample, inferencer.classes)
+        return drawn, instance_rows(sample, inferencer.classes)
+
+    return gradio.Interface(
+        localize,
+        inputs=[
+            gradio.Image(type='numpy', image_mode='RGB', label='Picture'),
+            gradio.Dropdown(targets, value='predicted', label='Class'),
+            gradio.Slider(
+                0,
+                1,
+                value=inferencer.model.head.box_cfg['threshold'],
+                step=0.01,
+                label='Threshold: share of the largest value of the map',
+            ),
+            gradio.Checkbox(label='Several boxes a map'),
+        ],
+        outputs=[
+            gradio.Image(label='Boxes and score maps'),
+            gradio.JSON(label='Boxes: x0, y0, x1, y1 in pixels'),
+        ],
+        title='Localization from image labels',
+        api_name='localize',
+        flagging_mode='never',
+        analytics_enabled=False,
+    )
+
+
+def main() -> None:
+    """Serve the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--device', help='else an accelerator, if any')
+    parser.add_argument('--host', default='127.0.0.1')
+    parser.add_argument('--port', type=int, default=7860)
+    args = parser.parse_args()
+    make_importable()
+    import projects.scm  # noqa: F401
+    from projects.scm.apis import WSOLInferencer
+
+    inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
+    build_page(inferencer).launch(server_name=args.host, server_port=args.port)
+
+
+if __name__ == '__main__':
+    main()

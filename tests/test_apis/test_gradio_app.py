@@ -1,0 +1,57 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The page, served and asked over HTTP."""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from test_apis.tiny_localizer import CLASSES
+
+gradio = pytest.importorskip('gradio')
+
+
+@pytest.fixture(scope='module')
+def client(inferencer, repo):
+    from gradio_client import Client
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'path', [str(repo / 'demo'), *sys.path])
+        patch.setenv('no_proxy', '127.0.0.1,localhost')
+        from gradio_app import build_page
+
+        page = build_page(inferencer)
+        _, url, _ = page.launch(
+            server_name='127.0.0.1', prevent_thread_lock=True, quiet=True
+        )
+        yield Client(url, verbose=False)
+        page.close()
+
+
+def test_a_picture_over_http(client, inferencer, photos) -> None:
+    from gradio_client import handle_file
+
+    path = photos / '0.png'
+    picture, rows = client.predict(
+        handle_file(path), 'topk', 0.4, True, api_name='/localize'
+    )
+    if isinstance(picture, dict):
+        picture = picture['path']
+    assert cv2.imread(str(picture)).shape[0] >= 320
+    [expected] = inferencer(path, target='topk', threshold=0.4, contours='all')
+    assert [row['class'] for row in rows] == [
+        CLASSES[label] for label in expected['labels']
+    ]
+    np.testing.assert_allclose(
+        [row['bbox'] for row in rows], expected['bboxes'], atol=1e-3
+    )
+
+
+def test_a_class_by_name(client, photos) -> None:
+    from gradio_client import handle_file
+
+    _, rows = client.predict(
+        handle_file(photos / '1.png'), 'fox', 0.1, False, api_name='/localize'
+    )
+    [row] = rows
+    assert (row['label'], row['class']) == (CLASSES.index('fox'), 'fox')
