@@ -1,0 +1,85 @@
+# Step 3: a class-agnostic detector, trained on the boxes of step 1.
+#   python tools/train_detector.py configs/psol/retinanet_r18_cub.py
+#   python tools/test_detector.py configs/psol/retinanet_r18_cub.py CKPT
+# One GPU x 16 images. Everything but the data and the sizes is mmdet's.
+_base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'
+
+custom_imports = dict(
+    imports=['projects.scm', 'projects.scm.mmdet'],
+    allow_failed_imports=False,
+)
+
+data_root = 'data/CUB_200_2011/'
+pseudo_labels = 'work_dirs/psol/cub_train.json'
+ground_truth = 'work_dirs/psol/cub_test.json'
+classifier_results = 'work_dirs/psol/cub_test.pkl'
+metainfo = dict(classes=('object',), palette=[(220, 20, 60)])
+scale = (512, 512)  # the long side at most; CUB has 500 pixels
+
+model = dict(
+    bbox_head=dict(num_classes=1),
+    # Every image has its object: keep the best box, however unsure.
+    test_cfg=dict(score_thr=0.0, max_per_img=10),
+)
+
+load_image = dict(
+    type='LoadImageFromFile',
+    imdecode_backend='pillow',
+    # No turning by EXIF tags: boxes belong to the pixels as they are stored.
+    color_type='color_ignore_orientation',
+)
+train_pipeline = [
+    load_image,
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    load_image,
+    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=(
+            'img_id',
+            'img_path',
+            'ori_shape',
+            'img_shape',
+            'scale_factor',
+        ),
+    ),
+]
+
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    dataset=dict(
+        data_root='',
+        ann_file=pseudo_labels,
+        data_prefix=dict(img=data_root + 'images'),
+        metainfo=metainfo,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    dataset=dict(
+        data_root='',
+        ann_file=ground_truth,
+        data_prefix=dict(img=data_root + 'images'),
+        metainfo=metainfo,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = dict(ann_file=ground_truth)
+test_evaluator = [
+    dict(type='CocoMetric', metric='bbox', ann_file=ground_truth),
+    dict(type='JoinedLocalization', classifier_results=classifier_results),
+]
+# The figures of validation are those of the test set: for looking only.
+train_cfg = dict(val_interval=4)
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+randomness = dict(seed=26)

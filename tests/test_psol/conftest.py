@@ -1,0 +1,142 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""A drawn set, a tiny classifier's results on it, and configs for both."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from mmpretrain.registry import MODELS
+from test_integration.conftest import draw_cub
+
+REPO = Path(__file__).resolve().parents[2]
+CLASSES = ('red', 'green', 'blue')
+ARCH = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
+
+
+@contextmanager
+def restored_scope():
+    """Runners and inferencers leave their registry scope behind."""
+    saved = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(saved)
+
+
+@pytest.fixture(autouse=True)
+def keep_scope():
+    with restored_scope():
+        yield
+
+
+class Chain:
+    """The steps of configs/psol on a drawn set, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / 'cub'
+        draw_cub(self.data, train=12, test=5)
+        self.checkpoint = folder / 'classifier.pth'
+
+    def config(self, name: str, **changes) -> Config:
+        """A config of the folder configs/psol with other paths."""
+        cfg = Config.fromfile(REPO / 'configs' / 'psol' / f'{name}.py')
+        cfg.work_dir = str(self.folder / name)
+        for loader in (cfg.get(f'{n}_dataloader') for n in ('train', 'test')):
+            if loader is None:
+                continue
+            loader.update(
+                batch_size=4, num_workers=0, persistent_workers=False
+            )
+            prefix = loader.dataset.get('data_prefix')
+            if prefix is None:
+                loader.dataset.data_root = str(self.data)
+            else:
+                prefix.img = str(self.data / 'images')
+        cfg.merge_from_dict(
+            {key.replace('__', '.'): value for key, value in changes.items()}
+        )
+        return cfg
+
+    def classifier_config(self, name: str, **changes) -> Config:
+        cfg = self.config(name, **changes)
+        self.shrink(cfg.model)
+        return cfg
+
+    @staticmethod
+    def shrink(model: dict) -> None:
+        """Make a ViT tiny, with random weights."""
+        model.backbone.update(arch=ARCH, init_cfg=None)
+        model.head.update(in_channels=32, num_classes=len(CLASSES))
+
+    def make_checkpoint(self, cfg: Config) -> None:
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            model = MODELS.build(cfg.model)
+        torch.nn.init.normal_(model.head.semantic.weight)
+        torch.save(
+            {
+                'state_dict': model.state_dict(),
+                'meta': {'dataset_meta': {'classes': CLASSES}},
+            },
+            self.checkpoint,
+        )
+
+    def test(self, cfg: Config, checkpoint: Path | None = None) -> dict:
+        """Metrics of a test run in this process."""
+        cfg.load_from = str(checkpoint or self.checkpoint)
+        return Runner.from_cfg(cfg).test()
+
+    def run_tool(self, name: str, *args: object) -> str:
+        """Run a tool to its end, in a process of its own."""
+        env = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+        done = subprocess.run(
+            [sys.executable, str(REPO / 'tools' / name), *map(str, args)],
+            cwd=self.folder,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+        return done.stdout
+
+
+@pytest.fixture(scope='module')
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Steps 1 and 2 are done: labels, ground truth, classes."""
+    chain = Chain(tmp_path_factory.mktemp('psol'))
+    with restored_scope():
+        run_classifier(chain)
+    return chain
+
+
+def run_classifier(chain: Chain) -> None:
+    images = str(chain.data / 'images')
+    files = {
+        step: str(chain.folder / f'{step}.json') for step in ('train', 'test')
+    }
+    cfg = chain.classifier_config(
+        'pseudo-labels_scm_deit-s_cub',
+        test_evaluator__out_file=files['train'],
+        test_evaluator__data_prefix=images,
+    )
+    chain.make_checkpoint(cfg)
+    chain.label_counts = chain.test(cfg)
+    cfg = chain.classifier_config(
+        'annotations_scm_deit-s_cub',
+        test_evaluator__1__out_file=files['test'],
+        test_evaluator__1__data_prefix=images,
+    )
+    chain.results = chain.folder / 'classifier.pkl'
+    cfg.test_evaluator.append(
+        dict(type='DumpResults', out_file_path=str(chain.results))
+    )
+    chain.figures = chain.test(cfg)
+    chain.files = files

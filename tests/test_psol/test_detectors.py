@@ -1,0 +1,229 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""From a classifier to a detector of mmdet, with mmdet's own tools."""
+
+import json
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+from pycocotools.coco import COCO
+
+pytest.importorskip(
+    'mmcv._ext', reason='mmcv has no compiled operators', exc_type=ImportError
+)
+pytest.importorskip('mmdet', reason='mmdet is not installed')
+
+from mmdet.apis import DetInferencer
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.registry import DefaultScope
+
+from projects.scm.mmdet import JoinedLocalization
+
+
+def expected_joined(classified, detected):
+    """The joined figures again, in plain loops."""
+    hits = {'gt_known_acc': 0, 'top1_loc': 0}
+    by_path = {d['img_path']: d['pred_instances'] for d in detected}
+    for image in classified:
+        height, width = image['ori_shape']
+        found = by_path[image['img_path']]
+        box = found['bboxes'][int(found['scores'].argmax())].tolist()
+        frame = np.array([224 / width, 224 / height] * 2)
+        a = np.minimum((np.array(box) * frame).astype(int), 223)
+        b = (np.array(image['instances'][0]['bbox']) * frame).astype(int)
+        canvas = np.zeros((2, 225, 225), bool)
+        for k, (x0, y0, x1, y1) in enumerate((a, b)):
+            canvas[k, y0 : y1 + 1, x0 : x1 + 1] = True
+        right = (canvas.all(0).sum() / canvas.any(0).sum()) >= 0.5
+        hits['gt_known_acc'] += right
+        hits['top1_loc'] += right and (
+            int(image['pred_label']) == int(image['gt_label'])
+        )
+    return {k: 100 * v / len(classified) for k, v in hits.items()}
+
+
+def test_labels_and_ground_truth_come_from_real_test_runs(chain):
+    assert chain.label_counts['pseudo/num_images'] == 12
+    assert chain.figures['ground_truth/num_boxes'] == 5
+    coco = COCO(chain.files['test'])
+    annotations = {
+        line.split()[0]: [float(v) for v in line.split()[1:]]
+        for line in (chain.data / 'bounding_boxes.txt').open()
+    }
+    for image in coco.dataset['images']:
+        number = str(int(image['file_name'][-8:-4]))
+        (box,) = coco.loadAnns(coco.getAnnIds(imgIds=[image['id']]))
+        assert box['bbox'] == annotations[number]
+        assert (image['width'], image['height']) == (100, 80)
+
+
+@pytest.mark.slow
+def test_a_detector_learns_from_the_labels(chain):
+    cfg = chain.config(
+        'retinanet_r18_cub',
+        model__backbone__init_cfg=None,
+        model__neck__out_channels=16,
+        model__bbox_head__in_channels=16,
+        model__bbox_head__feat_channels=16,
+        model__bbox_head__stacked_convs=1,
+        train_dataloader__dataset__ann_file=chain.files['train'],
+        train_dataloader__dataset__pipeline__2__scale=(64, 64),
+        test_dataloader__dataset__ann_file=chain.files['test'],
+        test_dataloader__dataset__pipeline__1__scale=(64, 64),
+        test_evaluator__0__ann_file=chain.files['test'],
+        test_evaluator__1__classifier_results=str(chain.results),
+        train_cfg__max_epochs=1,
+        default_hooks__logger__interval=1,
+    )
+    cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+    file = chain.folder / 'detector.py'
+    cfg.dump(file)
+
+    log = chain.run_tool('train_detector.py', file)
+    assert 'Epoch(train) [1][3/3]' in log
+    losses = [float(x) for x in re.findall(r' loss: (\S+)', log)]
+    assert len(losses) == 3
+    assert np.isfinite(losses).all()
+
+    out = chain.folder / 'detector.pkl'
+    chain.run_tool(
+        'test_detector.py',
+        file,
+        chain.folder / 'retinanet_r18_cub' / 'epoch_1.pth',
+        '--out',
+        out,
+        '--work-dir',
+        chain.folder / 'tested',
+    )
+    (figures,) = (chain.folder / 'tested').glob('*/*.json')
+    figures = json.loads(figures.read_text())
+    assert 0 <= figures['coco/bbox_mAP'] <= 1
+    expected = expected_joined(
+        pickle.loads(chain.results.read_bytes()),
+        pickle.loads(out.read_bytes()),
+    )
+    for key, value in expected.items():
+        assert figures[f'joined/{key}'] == pytest.approx(value)
+    # The classes are the classifier's.
+    assert (
+        figures['joined/top1_cls_acc']
+        == chain.figures['wsol/scm/top1_cls_acc']
+    )
+
+
+def detector_config(chain):
+    cfg = chain.config(
+        'scm_deit-s_cub_mmdet',
+        test_dataloader__dataset__ann_file=chain.files['test'],
+        test_evaluator__0__ann_file=chain.files['test'],
+        test_evaluator__1__classifier_results=str(chain.results),
+    )
+    chain.shrink(cfg.model.classifier)
+    return cfg
+
+
+def build_detector(chain):
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return MODELS.build(detector_config(chain).model)
+
+
+def test_the_classifier_is_a_detector_with_the_same_boxes(chain):
+    cfg = detector_config(chain)
+    out = chain.folder / 'as_detector.pkl'
+    cfg.test_evaluator.append(
+        dict(type='DumpDetResults', out_file_path=str(out))
+    )
+    figures = chain.test(cfg)
+    detected = {
+        item['img_path']: item['pred_instances']
+        for item in pickle.loads(out.read_bytes())
+    }
+    classified = pickle.loads(chain.results.read_bytes())
+    assert len(detected) == len(classified) == 5
+    for image in classified:
+        own, mine = image['pred_instances'], detected[image['img_path']]
+        torch.testing.assert_close(mine['bboxes'], own['bboxes'])
+        torch.testing.assert_close(mine['scores'], own['scores'])
+        assert (mine['labels'] == 0).all()
+    assert figures['joined/top1_cls_acc'] == pytest.approx(
+        chain.figures['wsol/scm/top1_cls_acc']
+    )
+    assert 'coco/bbox_mAP_50' in figures
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_the_inferencer_of_mmdet_takes_it(chain):
+    cfg = detector_config(chain)
+    cfg.model.class_agnostic = False
+    inferencer = DetInferencer(cfg, str(chain.checkpoint), device='cpu')
+    images = sorted(chain.data.glob('images/*/*.png'))[-2:]
+    result = inferencer(
+        [str(path) for path in images],
+        pred_score_thr=0.0,
+        out_dir=str(chain.folder / 'pictures'),
+        no_save_pred=False,
+    )
+    classified = {
+        image['img_path']: image
+        for image in pickle.loads(chain.results.read_bytes())
+    }
+    for path, found in zip(images, result['predictions'], strict=True):
+        if str(path) in classified:
+            own = classified[str(path)]
+            assert found['labels'] == own['pred_label'].tolist()
+            assert found['bboxes'][0] == pytest.approx(
+                own['pred_instances']['bboxes'][0].tolist()
+            )
+        assert (chain.folder / 'pictures/vis' / path.name).is_file()
+    assert inferencer.model.dataset_meta['classes'] == ('red', 'green', 'blue')
+
+    cfg.model.class_agnostic = True
+    inferencer = DetInferencer(cfg, str(chain.checkpoint), device='cpu')
+    assert inferencer.visualizer.dataset_meta['classes'] == ('object',)
+
+
+def test_all_weights_of_the_classifier_arrive(chain):
+    model = build_detector(chain)
+    state = torch.load(chain.checkpoint)['state_dict']
+    result = model.load_state_dict(dict(state), strict=True)
+    assert not result.missing_keys
+    assert not result.unexpected_keys
+    own = model.state_dict()
+    for key, value in state.items():
+        assert torch.equal(own[f'classifier.{key}'], value)
+    # Its own checkpoint loads as well.
+    model.load_state_dict(own, strict=True)
+
+
+def test_padded_images_are_refused(chain):
+    model = build_detector(chain)
+    sample = DetDataSample(
+        metainfo=dict(img_path='a.png', img_shape=(64, 48), ori_shape=(8, 6))
+    )
+    with pytest.raises(ValueError, match=r'a\.png.*not pad'):
+        model(torch.zeros(1, 3, 64, 64), [sample], mode='predict')
+    with pytest.raises(NotImplementedError, match=r'tools/train\.py'):
+        model(torch.zeros(1, 3, 64, 64), [sample], mode='loss')
+
+
+def test_results_of_other_images_are_refused(chain, tmp_path):
+    with pytest.raises(FileNotFoundError, match='--out'):
+        JoinedLocalization(str(tmp_path / 'none.pkl'))
+    metric = JoinedLocalization(str(chain.results))
+    metric.process(
+        None,
+        [
+            {
+                'img_path': 'elsewhere.png',
+                'pred_instances': {
+                    'bboxes': torch.zeros(0, 4),
+                    'scores': torch.zeros(0),
+                },
+            }
+        ],
+    )
+    with pytest.raises(ValueError, match='only one result'):
+        metric.evaluate(1)

@@ -1,0 +1,16 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Train a detector: mmdet's train.py, which see for the arguments."""
+
+from _repo_path import make_importable
+
+
+def main() -> None:
+    """Run the tool."""
+    make_importable()
+    from projects.scm.mmdet.upstream_tools import run_mmdet_tool
+
+    run_mmdet_tool('train')
+
+
+if __name__ == '__main__':
+    main()
