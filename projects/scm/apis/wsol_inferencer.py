@@ -68,9 +68,11 @@ class WSOLInferencer(BaseInferencer):
         >>> inferencer = WSOLInferencer(
         ...     'configs/scm_deit-s_cub.py', 'scm_deit-s_cub.pth')
         >>> result = inferencer('bird.jpg')[0]
-        >>> result['pred_class'], result['bboxes']
-        ('Laysan_Albatross', array([[ 60.,  27., 385., 331.]], dtype=float32))
-        >>> inferencer('photos/', batch_size=8, show_dir='results/')
+        >>> name, boxes = result['pred_class'], result['bboxes']
+        >>> boxes.shape  # x0, y0, x1, y1 in pixels of bird.jpg
+        (1, 4)
+        >>> results = inferencer(
+        ...     'photos/', batch_size=8, show_dir='results/')
     """
 
     preprocess_kwargs = {'frame_interval', 'upright'}
