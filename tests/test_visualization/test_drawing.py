@@ -9,6 +9,7 @@ from projects.scm.visualization.drawing import (
     colorize_map,
     draw_boxes,
     draw_mask,
+    draw_tags,
     line_width,
     overlay_heatmap,
 )
@@ -116,3 +117,13 @@ def test_wrong_arguments_are_named(image, call, message):
 def test_a_tensor_is_no_picture():
     with pytest.raises(TypeError, match='got list'):
         blend([1], [1], 0.5)
+
+
+def test_tags_alone_draw_no_lines(image):
+    drawn = draw_tags(image, [[0, 0, 119, 79]], PRED_COLOR, ['a'])
+    plate = (drawn == PRED_COLOR).all(2)
+    assert plate[:20, :20].any()
+    assert not plate[40:].any()
+    below = draw_tags(image, [[0, 0, 119, 79]], PRED_COLOR, ['a'], below=True)
+    assert (below == PRED_COLOR).all(2)[60:].any()
+    assert (draw_tags(image, [[0, 0, 9, 9]], GT_COLOR, ['']) == image).all()

@@ -38,12 +38,18 @@ def test_rows_are_filled_in_order():
     assert found[1][1] == found[3][1] == 4 + 36
 
 
-def test_captions_are_written_and_cut():
+def test_captions_are_broken_and_cut():
     short = tile_panels([Panel('', flat(64, 64, 255))], height=64)
-    long = tile_panels([Panel('word ' * 40, flat(64, 64, 255))], height=64)
-    assert short.shape[1] == long.shape[1]
+    many = tile_panels([Panel('word ' * 9, flat(64, 64, 255))], height=64)
+    wide = tile_panels([Panel('word' * 9, flat(64, 64, 255))], height=64)
+    assert short.shape[1] == many.shape[1] == wide.shape[1]
     assert (short == 255).all()
-    assert (long < 128).any()
+    for sheet in (many, wide):
+        assert (sheet < 128).any()
+        # nothing is written beyond the panel
+        assert (sheet[:, :6] == 255).all()
+        assert (sheet[:, -6:] == 255).all()
+    assert many.shape[0] > wide.shape[0] > short.shape[0] - 1
 
 
 def test_caption_tells_the_range():

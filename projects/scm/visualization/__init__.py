@@ -7,6 +7,7 @@ from .drawing import (
     colorize_map,
     draw_boxes,
     draw_mask,
+    draw_tags,
     overlay_heatmap,
 )
 from .panels import Panel, map_caption, stack_sheets, tile_panels
@@ -23,6 +24,7 @@ __all__ = [
     'colorize_map',
     'draw_boxes',
     'draw_mask',
+    'draw_tags',
     'input_to_rgb',
     'map_caption',
     'open_picture',

@@ -31,6 +31,7 @@ __all__ = [
     'colorize_map',
     'draw_boxes',
     'draw_mask',
+    'draw_tags',
     'line_width',
     'load_font',
     'overlay_heatmap',
@@ -216,10 +217,6 @@ def draw_boxes(
     bboxes = np.asarray(bboxes, dtype=np.float64).reshape(-1, 4)
     if not np.isfinite(bboxes).all():
         raise ValueError(f'bboxes: expected finite numbers, got {bboxes}')
-    if labels is not None and len(labels) != len(bboxes):
-        raise ValueError(
-            f'labels: expected {len(bboxes)}, one a box, got {len(labels)}'
-        )
     height, length = image.shape[:2]
     width = line_width((height, length)) if width is None else width
     rim = max(1, width // 2)
@@ -233,9 +230,44 @@ def draw_boxes(
         draw.rectangle(outer, outline=(0, 0, 0), width=width + 2 * rim)
         inner = (x0, y0, max(x0, x1), max(y0, y1))
         draw.rectangle(inner, outline=tuple(color), width=width)
-    for corner, label in zip(
-        corners, labels or [''] * len(corners), strict=True
-    ):
+    drawn = np.array(canvas)
+    if labels is not None:
+        drawn = draw_tags(drawn, bboxes, color, labels, below)
+    return drawn
+
+
+def draw_tags(
+    image: np.ndarray,
+    bboxes: np.ndarray,
+    color: Sequence[int],
+    labels: Sequence[str],
+    below: bool = False,
+) -> np.ndarray:
+    """Write a tag at a corner of each box; what :func:`draw_boxes` ends with.
+
+    On its own it serves where several kinds of boxes are drawn, whose lines
+    shall not cross the tags.
+
+    Args:
+        image (np.ndarray): uint8 ``(H, W, 3)``, RGB.
+        bboxes (np.ndarray): ``(M, 4)``, ``[x0, y0, x1, y1]`` in pixels of
+            ``image``.
+        color (Sequence[int]): RGB colour of the plates.
+        labels (Sequence[str]): One a box; an empty one is left out.
+        below (bool): At the lower corner. Defaults to False.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``.
+    """
+    check_image(image)
+    if len(labels) != len(bboxes):
+        raise ValueError(
+            f'labels: expected {len(bboxes)}, one a box, got {len(labels)}'
+        )
+    canvas = Image.fromarray(image)
+    draw = ImageDraw.Draw(canvas)
+    corners = np.rint(np.asarray(bboxes, dtype=np.float64).reshape(-1, 4))
+    for corner, label in zip(corners.astype(int), labels, strict=True):
         if label:
             _draw_tag(draw, corner, label, color, below)
     return np.array(canvas)

@@ -66,7 +66,7 @@ def tile_panels(
         )
     images = [resize_to_height(panel.image, height) for panel in panels]
     cell_w = max(image.shape[1] for image in images)
-    font = load_font(max(9, height // 16))
+    font = load_font(max(9, height // 18))
     probe = ImageDraw.Draw(Image.new('RGB', (1, 1)))
     captions = [_fit(probe, p.caption, cell_w, font) for p in panels]
     boxes = [probe.multiline_textbbox((0, 0), c, font=font) for c in captions]
@@ -122,10 +122,25 @@ def stack_sheets(sheets: Sequence[np.ndarray]) -> np.ndarray:
 def _fit(
     draw: ImageDraw.ImageDraw, caption: str, width: int, font: object
 ) -> str:
-    """Cut lines that are wider than the panel, with an ellipsis."""
+    """Break lines that are wider than the panel; cut words that are."""
     lines = []
     for line in caption.split('\n'):
-        while len(line) > 1 and draw.textlength(line, font=font) > width:
-            line = line.removesuffix('…')[:-1] + '…'
-        lines.append(line)
-    return '\n'.join(lines)
+        words = line.split(' ')
+        current = words.pop(0)
+        for word in words:
+            if draw.textlength(f'{current} {word}', font=font) <= width:
+                current = f'{current} {word}'
+            else:
+                lines.append(current)
+                current = word
+        lines.append(current)
+    return '\n'.join(_cut(draw, line, width, font) for line in lines)
+
+
+def _cut(
+    draw: ImageDraw.ImageDraw, line: str, width: int, font: object
+) -> str:
+    """Cut a line to a width, with an ellipsis."""
+    while len(line) > 1 and draw.textlength(line, font=font) > width:
+        line = line.removesuffix('…')[:-1] + '…'
+    return line

@@ -15,6 +15,7 @@ from projects.scm.visualization.drawing import (
     GT_COLOR,
     PRED_COLOR,
     draw_boxes,
+    draw_tags,
     overlay_heatmap,
     resize_to_height,
 )
@@ -211,7 +212,12 @@ def _draw_layers(
 ) -> np.ndarray:
     """Draw boxes, given in pixels of ``ori_shape``, on a resized picture."""
     height, width = picture.shape[:2]
-    for boxes, color, tags, below in layers:
-        scaled = scale_boxes(boxes, ori_shape[1::-1], (width, height))
-        picture = draw_boxes(picture, scaled, color, tags, below=below)
+    placed = [
+        (scale_boxes(boxes, ori_shape[1::-1], (width, height)), *rest)
+        for boxes, *rest in layers
+    ]
+    for boxes, color, _, _ in placed:
+        picture = draw_boxes(picture, boxes, color)
+    for boxes, color, tags, below in placed:
+        picture = draw_tags(picture, boxes, color, tags, below)
     return picture

@@ -47,8 +47,9 @@ function boxNode(box, color, image) {
 function picture(i, heatRun, boxRuns, square) {
   const image = IMAGES[i], [, width, height, , truth] = image;
   const share = square && width < height ? (100 * width) / height : 100;
+  const length = square ? `${share}%` : `min(100%, 62dvh * ${width / height})`;
   const pic = el('div', {
-    class: 'pic', style: `width:${share}%;aspect-ratio:${width}/${height}`,
+    class: 'pic', style: `width:${length};aspect-ratio:${width}/${height}`,
   });
   pic.addEventListener('pointermove', (event) => {
     if (event.pointerType !== 'mouse') return;
