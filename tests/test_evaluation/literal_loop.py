@@ -90,3 +90,62 @@ def loop_counts(images, thresholds, ious):
                 hits[gt_label] if gt_label in ranked else nothing,
             )
     return counts
+
+
+def loop_tscam(image, threshold):
+    """Top-1 Loc, Top-5 Loc, GT-known and error kind of one image."""
+    gt_boxes, gt_label = image['gt_boxes_224'], image['gt_label']
+    best = {}
+    boxes = {}
+    for label, score_map in zip(
+        image['map_labels'], image['maps'], strict=True
+    ):
+        resized = cv2.resize(score_map.astype(np.float64), (224, 224))
+        low, high = resized.min(), resized.max()
+        grey = ((resized - low) / (high - low) * 255).astype(np.uint8)
+        _, kept = cv2.threshold(
+            grey, int(threshold * np.max(grey)), 255, cv2.THRESH_TOZERO
+        )
+        found = cv2.findContours(kept, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[
+            -2
+        ]
+        box = [0, 0, 1, 1]
+        if len(found):
+            x, y, w, h = cv2.boundingRect(max(found, key=cv2.contourArea))
+            box = [x, y, x + w, y + h]
+        boxes[label] = np.array([box])
+        best[label] = loop_iou(boxes[label], gt_boxes)[0]
+    located = best[gt_label].max() > 0.5
+    top1 = image['ranking'][0]
+    return (
+        located and top1 == gt_label,
+        located and gt_label in list(image['ranking'][:5]),
+        best[gt_label].max() >= 0.5,
+        loop_kind(boxes[top1][0], gt_boxes, best[top1], top1 == gt_label),
+    )
+
+
+def loop_kind(box, gt_boxes, ious, class_is_right):
+    """Name of the error of a box, decided pixel count by pixel count."""
+
+    def area(b):
+        return max(b[2] - b[0] + 1, 0) * max(b[3] - b[1] + 1, 0)
+
+    def shared(g):
+        return area(
+            [max(box[0], g[0]), max(box[1], g[1])]
+            + [min(box[2], g[2]), min(box[3], g[3])]
+        )
+
+    if not class_is_right:
+        return 'cls'
+    if max(ious) > 0.5:
+        return 'right'
+    if sum(shared(g) / area(g) > 0.3 for g in gt_boxes) > 1:
+        return 'multi_instance'
+    nearest = gt_boxes[list(ious).index(max(ious))]
+    if shared(nearest) / area(box) > 0.5:
+        return 'part'
+    if shared(nearest) / area(nearest) >= 0.7:
+        return 'more'
+    return 'wrong'

@@ -75,7 +75,8 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
 
     Args:
         levels (np.ndarray): (h, w) uint8.
-        thresholds (ArrayLike): (n,) shares of the largest level, in [0, 1].
+        thresholds (ArrayLike): (n,) shares of the largest level, in [0, 1];
+            at least one.
 
     Returns:
         np.ndarray: (n,) int64, ``int(threshold * levels.max())``.
@@ -84,9 +85,10 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
         ValueError: If a threshold lies outside [0, 1].
     """
     thresholds = np.asarray(thresholds, dtype=np.float64)
-    if thresholds.ndim != 1:
+    if thresholds.ndim != 1 or thresholds.size == 0:
         raise ValueError(
-            f'thresholds: expected shape (n,), got {thresholds.shape}'
+            'thresholds: expected shape (n,), n at least 1, got '
+            f'{thresholds.shape}'
         )
     if not ((thresholds >= 0) & (thresholds <= 1)).all():
         raise ValueError(
@@ -124,9 +126,13 @@ def boxes_at_cuts(
             'levels: expected uint8 of shape (h, w), got '
             f'{levels.dtype} of shape {levels.shape}'
         )
+    rising, place = np.unique(cuts, return_inverse=True)
+    place = len(rising) - 1 - place
+    if rising[0] >= levels.max():
+        nothing = np.zeros(len(rising) + 1, np.int64)
+        return CutBoxes(np.empty((0, 4), np.int64), nothing, place)
     padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     turned = cv2.transpose(padded)
-    rising, place = np.unique(cuts, return_inverse=True)
     falling = np.ascontiguousarray(rising[::-1])
     if contours == 'largest':
         boxes, found = largest_contours(padded, turned, falling)
@@ -136,7 +142,7 @@ def boxes_at_cuts(
         boxes, offsets = all_contours(padded, turned, falling)
     # Inclusive and padded: only the near corner moves to become half-open.
     boxes[:, :2] -= 1
-    return CutBoxes(boxes, offsets, len(falling) - 1 - place)
+    return CutBoxes(boxes, offsets, place)
 
 
 def boxes_at_thresholds(

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
@@ -208,6 +209,7 @@ class DumpPseudoLabels(BaseMetric):
             raise ValueError(
                 f'{name}: missing {missing}, needed for boxes={self.boxes!r}'
             )
+        sample = {key: _on_cpu(sample[key]) for key in needed}
         height, width = (int(side) for side in sample['ori_shape'][:2])
         try:
             found = getattr(self, f'_{self.boxes}')(sample)
@@ -230,10 +232,10 @@ class DumpPseudoLabels(BaseMetric):
     def _predicted(self, sample: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Boxes of the head, of the class it predicts."""
         found = sample['pred_instances']
-        order = np.argsort(-np.asarray(found['scores']), kind='stable')
+        order = np.argsort(-found['scores'], kind='stable')
         return [
             _annotation(
-                np.asarray(found['bboxes'])[i],
+                found['bboxes'][i],
                 int(found['labels'][i]),
                 float(found['scores'][i]),
             )
@@ -243,14 +245,14 @@ class DumpPseudoLabels(BaseMetric):
     def _gt_class(self, sample: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Boxes of the map of the labelled class."""
         label = _label(sample)
-        labels = np.asarray(sample['score_map_labels']).tolist()
+        labels = sample['score_map_labels'].tolist()
         if label not in labels:
             raise ValueError(
                 f'score_map_labels: no map of gt_label {label}, only of '
                 f'{labels}'
             )
         boxes = score_map_to_boxes(
-            np.asarray(sample['score_maps'][labels.index(label)]),
+            sample['score_maps'][labels.index(label)],
             image_size_wh=sample['ori_shape'][1::-1],
             frame_size_wh=sample['img_shape'][1::-1],
             **self.box_cfg,
@@ -335,6 +337,13 @@ class DumpPseudoLabels(BaseMetric):
             f'pseudo labels: boxes={self.boxes}{how}, '
             f'min_score={self.min_score}, area_range={self.area_range}'
         )
+
+
+def _on_cpu(value: Any) -> Any:
+    """Tensors, of any device, as arrays; in dicts too."""
+    if isinstance(value, Mapping):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    return value.cpu().numpy() if isinstance(value, torch.Tensor) else value
 
 
 def _label(sample: Mapping[str, Any]) -> int:

@@ -1,0 +1,48 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Compiled grey levels equal those of the plain functions."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from projects.scm.evaluation.functional.grey_levels import (
+    raw_levels,
+    unit_levels,
+)
+from projects.scm.structures import normalize_score_map, quantize_score_map
+
+sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, sizes, elements=st.floats(-1e9, 1e9)))
+def test_raw_levels(score_map):
+    expected = quantize_score_map(normalize_score_map(score_map))
+    assert (raw_levels(score_map) == expected).all()
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, sizes, elements=st.floats(0, 1)))
+def test_unit_levels(score_map):
+    assert (unit_levels(score_map) == quantize_score_map(score_map)).all()
+
+
+def test_every_pixel_of_real_sizes():
+    rng = np.random.default_rng(0)
+    for scale in (1e-30, 1e-3, 1.0, 1e12):
+        score_map = rng.normal(size=(224, 224)) * scale
+        expected = quantize_score_map(normalize_score_map(score_map))
+        assert (raw_levels(score_map) == expected).all()
+
+
+@pytest.mark.parametrize('levels', [raw_levels, unit_levels])
+@pytest.mark.parametrize(
+    'bad', [np.full((2, 2), np.nan), np.array([[0, np.inf]]), np.zeros(3)]
+)
+def test_refuses(levels, bad):
+    with pytest.raises(ValueError, match='score map'):
+        levels(bad)
+    with pytest.raises(ValueError, match='normalise it first'):
+        unit_levels([[0.0, 1.1]])
