@@ -89,6 +89,37 @@ def test_the_boxes_of_the_head_come_best_first(tmp_path):
     ]
 
 
+class OnDevice(torch.Tensor):
+    """Does not turn into an array by itself, as on a GPU."""
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError('copy the tensor to host memory first')
+
+    def numpy(self):
+        raise TypeError('copy the tensor to host memory first')
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+@pytest.mark.parametrize('boxes', ['gt_class', 'predicted', 'annotated'])
+def test_results_may_lie_on_a_device(tmp_path, boxes):
+    def move(value):
+        if isinstance(value, dict):
+            return {k: move(v) for k, v in value.items()}
+        return (
+            value.as_subclass(OnDevice)
+            if isinstance(value, torch.Tensor)
+            else value
+        )
+
+    samples = [make_sample()]
+    _, file = dump(tmp_path, samples, boxes=boxes)
+    expected = file.read_bytes()
+    _, file = dump(tmp_path, [move(s) for s in samples], boxes=boxes)
+    assert file.read_bytes() == expected
+
+
 def test_annotated_boxes_are_written_as_they_are(tmp_path):
     _, file = dump(
         tmp_path,
