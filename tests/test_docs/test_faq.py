@@ -66,7 +66,7 @@ def test_keys_of_the_evaluator_have_a_direction():
             key = f'wsol/{name}/{measure.key(0.5)}'
             CheckpointHook(interval=1, save_best=key)
     with pytest.raises(ValueError, match='Cannot infer the rule for key'):
-        CheckpointHook(interval=1, save_best='wsol/scm/errors')
+        CheckpointHook(interval=1, save_best='wsol/scm/error_part')
 
 
 def test_keys_that_the_page_names_exist():

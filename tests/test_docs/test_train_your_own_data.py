@@ -18,6 +18,9 @@ from test_docs.pages import REPO, blocks, file_of, read_page
 import projects.scm  # noqa: F401
 from projects.scm.datasets import CUBLocalization
 
+# Nine programs one after the other: long where others use the machine, too.
+pytestmark = pytest.mark.timeout(1500)
+
 PAGE = 'docs/train_your_own_data.md'
 EPOCHS = 'max_epochs=30, val_interval=10'
 COLORS = {'blue': (230, 60, 40), 'green': (40, 230, 40), 'red': (40, 40, 230)}
@@ -75,7 +78,7 @@ def walked(tmp_path_factory):
         },
         capture_output=True,
         text=True,
-        timeout=590,
+        timeout=1400,
         check=False,
     )
     output = process.stdout + process.stderr
