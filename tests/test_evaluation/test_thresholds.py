@@ -1,0 +1,109 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""How thresholds are chosen, stored and read."""
+
+import json
+
+import numpy as np
+import pytest
+from map_zoo import KINDS
+
+from projects.scm.evaluation.functional import (
+    EvaluationPlan,
+    ThresholdChoice,
+    load_thresholds,
+    otsu_cut,
+    save_thresholds,
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / 'deep' / 'thresholds.json'
+    keys = EvaluationPlan.build('tscam')
+    chosen = dict.fromkeys(keys.keys(keys.protocols[0]), 0.35)
+    chosen['top1_loc'] = 35 * 0.01
+    save_thresholds(path, {'tscam': chosen}, split='val', num_images=7)
+    return path
+
+
+def test_round_trip(file):
+    choice = ThresholdChoice.build({'type': 'val', 'file': str(file)})
+    assert choice.threshold_of('tscam', 'top1_loc') == 35 * 0.01
+    assert choice.split == 'val'
+    assert str(choice) == 'val (val)'
+    assert load_thresholds(file)['num_images'] == 7
+    assert choice.extra_thresholds('tscam') == [0.35, 35 * 0.01]
+    assert [p.name for p in file.parent.iterdir()] == [file.name]
+
+
+def test_validated_thresholds_are_not_those_of_the_same_split(file):
+    choice = ThresholdChoice.build({'type': 'val', 'file': str(file)})
+    choice.check_split('test')
+    choice.check_split(None)
+    with pytest.raises(ValueError, match="chosen on the split 'val'"):
+        choice.check_split('val')
+
+
+def test_missing_protocol_and_figure(file):
+    options = {'threshold': {'type': 'val', 'file': str(file)}}
+    with pytest.raises(ValueError, match="no thresholds of protocol 'scm'"):
+        EvaluationPlan.build('scm', **options)
+    with pytest.raises(ValueError, match="no threshold for 'top1_loc_iou60'"):
+        EvaluationPlan.build('tscam', iou_thresholds=(0.5, 0.6), **options)
+
+
+@pytest.mark.parametrize(
+    'content',
+    ['', '[]', '{}', '{"thresholds": 3}', '{"thresholds": {"scm": {"a": 2}}}'],
+)
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / 'x.json'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r'x.json: expected'):
+        load_thresholds(path)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match='threshold_file'):
+        ThresholdChoice.build({'type': 'val', 'file': str(tmp_path / 'no')})
+
+
+@pytest.mark.parametrize(
+    ('spec', 'message'),
+    [
+        ('mean', "got 'mean'"),
+        ({'value': 0.1}, 'no type'),
+        ({'type': 'fixed'}, "'fixed' has a value"),
+        ({'type': 'fixed', 'value': 1.1}, r'\[0, 1\]'),
+        ({'type': 'oracle', 'value': 0.1}, "'fixed' has a value"),
+        ({'type': 'val'}, "'val' has a file"),
+        ({'type': 'otsu', 'file': 'x'}, "'val' has a file"),
+        ({'type': 'oracle', 'step': 1}, "unknown fields.*'step'"),
+    ],
+)
+def test_refuses(spec, message):
+    with pytest.raises(ValueError, match=message):
+        ThresholdChoice.build(spec)
+
+
+def test_numbers_survive_json():
+    grid = np.arange(0, 1, 0.001)
+    assert json.loads(json.dumps(grid.tolist())) == grid.tolist()
+
+
+def test_otsu_separates_best():
+    """Against the definition: the largest variance between two classes."""
+    for seed in range(5):
+        score_map = KINDS['patches'](np.random.default_rng(seed), 40)
+        levels = (score_map * 255).astype(np.uint8).astype(float)
+        variances = []
+        for cut in range(255):
+            low, high = levels[levels <= cut], levels[levels > cut]
+            if len(low) and len(high):
+                gap = low.mean() - high.mean()
+                variances.append((len(low) * len(high) * gap**2, cut))
+        best = max(v for v, _ in variances)
+        cut = otsu_cut(levels.astype(np.uint8))
+        low, high = levels[levels <= cut], levels[levels > cut]
+        gap = low.mean() - high.mean()
+        assert len(low) * len(high) * gap**2 == pytest.approx(best)

@@ -1,0 +1,210 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The metric inside MMEngine."""
+
+import json
+import logging
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.structures import InstanceData
+from mmpretrain.registry import METRICS
+from mmpretrain.structures import DataSample
+from parity_data import load_images
+
+from projects.scm.evaluation import WSOLEvaluator
+from projects.scm.evaluation.functional import (
+    EvaluationPlan,
+    record_image,
+    summarize,
+)
+
+
+@pytest.fixture(scope='module')
+def samples(parity_dir):
+    made = []
+    for image in load_images(parity_dir):
+        width, height = (int(side) for side in image['image_size_wh'])
+        label = int(image['gt_label'])
+        boxes = [[float(v) for v in box] for box in image['gt_boxes']]
+        sample = DataSample(
+            metainfo={
+                'img_path': f'{image["name"]}.jpg',
+                'ori_shape': (height, width),
+                'instances': [
+                    {'bbox': box, 'bbox_label': label, 'ignore_flag': 0}
+                    for box in boxes
+                ],
+            }
+        )
+        sample.set_gt_label(label)
+        sample.score_maps = torch.tensor(image['maps'])
+        sample.score_map_labels = torch.tensor(np.array(image['map_labels']))
+        # What the model saw; the evaluation must not look at it.
+        sample.gt_instances = InstanceData(bboxes=torch.zeros(len(boxes), 4))
+        made.append(sample)
+    return made
+
+
+@pytest.fixture(scope='module')
+def expected(parity_dir):
+    plan = EvaluationPlan.build(['scm', 'wsoleval', 'tscam'])
+    images = load_images(parity_dir)
+    return summarize(plan, [record_image(plan, **i) for i in images])
+
+
+def run(samples, split=None, **options):
+    """Through MMEngine's evaluator, in batches."""
+    evaluator = Evaluator(METRICS.build({'type': 'WSOLEvaluator', **options}))
+    evaluator.dataset_meta = {'split': split} if split else {}
+    for start in range(0, len(samples), 10):
+        evaluator.process(data_samples=samples[start : start + 10])
+    return evaluator.evaluate(len(samples))
+
+
+def test_same_figures_as_on_arrays(samples, expected):
+    metrics = run(samples, protocol=['scm', 'wsoleval', 'tscam'])
+    assert metrics == {
+        f'wsol/{summary.protocol.name}/{key}': value
+        for summary in expected
+        for key, value in summary.metrics().items()
+    }
+    assert all(type(value) is float for value in metrics.values())
+
+
+def test_padded_samples_do_not_count(samples):
+    """A sampler repeats images to fill the last batch of every rank."""
+    evaluator = Evaluator(METRICS.build({'type': 'WSOLEvaluator'}))
+    evaluator.process(data_samples=samples + samples[:5])
+    assert evaluator.evaluate(len(samples)) == run(samples)
+
+
+def test_calculate(samples, expected):
+    dicts = [sample.to_dict() for sample in samples]
+    found = WSOLEvaluator.calculate(dicts, ['scm', 'wsoleval', 'tscam'])
+    assert [s.metrics() for s in found] == [s.metrics() for s in expected]
+
+
+def test_results_are_small(samples):
+    metric = WSOLEvaluator(['scm', 'wsoleval', 'tscam'])
+    metric.process(None, [sample.to_dict() for sample in samples])
+    assert len(pickle.dumps(metric.results)) / len(samples) < 4000
+
+
+def test_validated_thresholds(samples, tmp_path):
+    file = tmp_path / 'thresholds.json'
+    oracle = run(samples, 'val', threshold_file=str(file))
+    content = json.loads(file.read_text())
+    assert content['split'] == 'val'
+    assert content['num_images'] == 48
+    assert (
+        content['thresholds']['scm']['top1_loc']
+        == oracle['wsol/scm/top1_loc_threshold']
+    )
+    threshold = {'type': 'val', 'file': str(file)}
+    same = run(samples, 'test', threshold=threshold)
+    assert same['wsol/scm/top1_loc'] == oracle['wsol/scm/top1_loc']
+    assert same['wsol/scm/top1_loc_oracle_gap'] == 0
+    with pytest.raises(ValueError, match="chosen on the split 'val'"):
+        run(samples, 'val', threshold=threshold)
+
+
+def test_logs_a_table(samples, caplog):
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        with caplog.at_level(logging.INFO):
+            run(samples, 'test')
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "split 'test', 48 images" in caplog.text
+    assert 'centred square' in caplog.text
+
+
+def test_ignored_boxes_are_left_out(samples):
+    sample = samples[0].to_dict()
+    far = {'bbox': [0, 0, 1, 1], 'bbox_label': 0, 'ignore_flag': 1}
+    far['bbox_label'] = int(sample['gt_label'])
+    changed = dict(sample, instances=[*sample['instances'], far])
+    one, two = (
+        WSOLEvaluator.calculate([s])[0].metrics() for s in (sample, changed)
+    )
+    assert one == two
+    with pytest.raises(ValueError, match='no ground truth box'):
+        WSOLEvaluator.calculate([dict(sample, instances=[far])])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'score_maps': None}, r"missing \['score_maps'\]"),
+        ({'instances': None, 'ori_shape': None}, "'instances', 'ori_shape'"),
+        ({'gt_label': torch.tensor([1, 2])}, r'gt_label: .*\[1, 2\]'),
+        ({'instances': []}, 'no ground truth box'),
+        ({'instances': [{'box': [0, 0, 1, 1]}]}, r'instances\[0\]: missing'),
+        (
+            {'instances': [{'bbox': [0, 0, 9, 9], 'bbox_label': 99}]},
+            'bbox_label 99 differs from gt_label',
+        ),
+        (
+            {'instances': [{'bbox': [90, 90, 30, 30]}]},
+            'is it x, y, width, height',
+        ),
+        ({'score_maps': torch.full((6, 3, 3), torch.nan)}, 'score_maps'),
+    ],
+)
+def test_bad_samples_are_named(samples, change, message):
+    sample = next(s for s in samples if len(s.score_maps) == 6).to_dict()
+    sample.update(change)
+    with pytest.raises(ValueError, match=rf'image \d+.jpg: .*{message}'):
+        WSOLEvaluator.calculate([sample])
+
+
+def test_nothing_to_evaluate():
+    with pytest.raises(ValueError, match='no images'):
+        WSOLEvaluator.calculate([])
+
+
+TWO_RANKS = """
+import pickle, sys
+import torch.distributed as dist
+from mmengine.evaluator import Evaluator
+from mmpretrain.registry import METRICS
+import projects.scm
+
+rank, path = int(sys.argv[1]), sys.argv[2]
+dist.init_process_group(
+    'gloo', init_method=f'file://{path}.sync', rank=rank, world_size=2
+)
+samples = pickle.load(open(path, 'rb'))
+size = len(samples)
+samples.append(samples[0])  # padded to an even number
+evaluator = Evaluator(METRICS.build({'type': 'WSOLEvaluator'}))
+evaluator.process(data_samples=samples[rank::2])
+metrics = evaluator.evaluate(size)
+pickle.dump(metrics, open(f'{path}.{rank}', 'wb'))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes(samples, tmp_path, repo):
+    path = tmp_path / 'samples.pkl'
+    odd = samples[:47]
+    path.write_bytes(pickle.dumps([sample.to_dict() for sample in odd]))
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, '-c', TWO_RANKS, str(rank), str(path)], cwd=repo
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(300) for process in ranks] == [0, 0]
+    expected = run(odd)
+    for rank in range(2):
+        found = pickle.loads((tmp_path / f'samples.pkl.{rank}').read_bytes())
+        assert found == expected
