@@ -48,7 +48,8 @@ class Chain:
         """A config of the folder configs/psol with other paths."""
         cfg = Config.fromfile(REPO / 'configs' / 'psol' / f'{name}.py')
         cfg.work_dir = str(self.folder / name)
-        for loader in (cfg.get(f'{n}_dataloader') for n in ('train', 'test')):
+        for step in ('train', 'val', 'test'):
+            loader = cfg.get(f'{step}_dataloader')
             if loader is None:
                 continue
             loader.update(

@@ -71,19 +71,22 @@ def test_a_detector_learns_from_the_labels(chain):
         model__bbox_head__stacked_convs=1,
         train_dataloader__dataset__ann_file=chain.files['train'],
         train_dataloader__dataset__pipeline__2__scale=(64, 64),
+        val_dataloader__dataset__ann_file=chain.files['test'],
+        val_evaluator__ann_file=chain.files['test'],
         test_dataloader__dataset__ann_file=chain.files['test'],
         test_dataloader__dataset__pipeline__1__scale=(64, 64),
         test_evaluator__0__ann_file=chain.files['test'],
         test_evaluator__1__classifier_results=str(chain.results),
         train_cfg__max_epochs=1,
+        train_cfg__val_interval=1,
         default_hooks__logger__interval=1,
     )
-    cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
     file = chain.folder / 'detector.py'
     cfg.dump(file)
 
     log = chain.run_tool('train_detector.py', file)
     assert 'Epoch(train) [1][3/3]' in log
+    assert 'coco/bbox_mAP' in log
     losses = [float(x) for x in re.findall(r' loss: (\S+)', log)]
     assert len(losses) == 3
     assert np.isfinite(losses).all()
@@ -136,7 +139,9 @@ def test_the_classifier_is_a_detector_with_the_same_boxes(chain):
     cfg.test_evaluator.append(
         dict(type='DumpDetResults', out_file_path=str(out))
     )
+    cfg.default_hooks.visualization.update(draw=True, test_out_dir='shown')
     figures = chain.test(cfg)
+    assert len(list(chain.folder.glob('**/shown/*.png'))) == 5
     detected = {
         item['img_path']: item['pred_instances']
         for item in pickle.loads(out.read_bytes())
