@@ -77,7 +77,9 @@ def test_columns_agree_with_records_and_measures(page):
             kept = record.score_map_labels.tolist()
             of_pred = record.score_maps[kept.index(record.pred_label)]
             assert run['map'][0][index] == encode_map(of_pred)
-            assert (run['map'][1][index] is None) == record.right_class
+            of_truth = record.score_maps[kept.index(record.gt_label)]
+            expected = None if record.right_class else encode_map(of_truth)
+            assert run['map'][1][index] == expected
         figures = measures.main.figures
         at = round(measures.threshold * 100)
         for line, key in zip(
