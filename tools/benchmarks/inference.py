@@ -1,0 +1,107 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Latency of prediction with score maps against a plain classifier's.
+
+``predict`` of mmpretrain's VisionTransformer with its own head (class scores
+alone) beside those of TS-CAM and SCM with score maps, and with boxes too::
+
+    python tools/benchmarks/inference.py --batch-size 1 8 --out latency.json
+
+Boxes are found on the CPU, one image after the other.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable
+
+make_importable()
+
+import measuring  # noqa: E402
+import models  # noqa: E402
+import reporting  # noqa: E402
+import torch  # noqa: E402
+
+#: Contestant -> model, and whether the samples say where boxes belong.
+CONTESTANTS = {
+    models.STOCK: (models.STOCK, True),
+    'TS-CAM, maps': (models.TSCAM, False),
+    'SCM, maps': (models.SCM, False),
+    'SCM, maps and boxes': (models.SCM, True),
+}
+
+
+def make_step(
+    name: str,
+    case: dict[str, int],
+    device: str,
+    dtype: str = 'fp32',
+    arch: str = 'deit-small',
+    compiled: bool = False,
+) -> measuring.Step:
+    """What is timed, and run in a process of its own for its memory."""
+    model_name, with_frame = CONTESTANTS[name]
+    size, classes = case['img_size'], case['classes']
+    model = models.build_model(model_name, classes, size, arch).to(device)
+    model.eval()
+    images, samples = models.make_batch(
+        case['batch_size'], classes, size, device, with_frame
+    )
+    extract = torch.compile(model.extract_feat) if compiled else None
+
+    @torch.inference_mode()
+    def step() -> None:
+        with models.autocast(device, dtype):
+            feats = (extract or model.extract_feat)(images)
+            model.head.predict(feats, [s.clone() for s in samples])
+
+    return step
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure all cases."""
+    record = reporting.new_record(
+        'inference', args, 'arch', 'dtype', 'compile'
+    )
+    cases = reporting.cases_around_first(
+        batch_size=args.batch_size,
+        classes=args.classes,
+        img_size=args.img_size,
+        threads=args.threads,
+    )
+    for case in cases:
+        record['cases'].append(
+            reporting.measure_case(
+                make_step,
+                list(CONTESTANTS),
+                models.STOCK,
+                case,
+                args,
+                arch=args.arch,
+                dtype=args.dtype,
+                compiled=args.compile,
+            )
+        )
+    return record
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = reporting.make_parser(__doc__, batch_size=1)
+    reporting.add_model_arguments(parser)
+    args = parser.parse_args()
+    record = reporting.read_json(args.source) if args.source else measure(args)
+    reporting.print_table(reporting.case_rows(record, models.STOCK))
+    if args.out:
+        reporting.write_json(args.out, record)
+    if args.plot:
+        reporting.plot_cases(
+            args.plot / 'performance_inference.svg', record, 'ms a batch'
+        )
+
+
+if __name__ == '__main__':
+    main()

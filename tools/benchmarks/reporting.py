@@ -1,0 +1,295 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Command line, cases, tables, JSON and figures of the benchmarks."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import (
+    MakeStep,
+    describe_machine,
+    measure_rates,
+    peak_memory,
+    summarise,
+    time_in_turns,
+)
+
+#: Names on the axes of figures.
+QUANTITIES = dict(
+    batch_size='images a batch',
+    classes='classes',
+    grid='patches along a side',
+    img_size='pixels along a side',
+    threads='threads',
+)
+
+
+def make_parser(description: str, batch_size: int) -> argparse.ArgumentParser:
+    """A parser with the arguments that every benchmark has."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def add_list(name: str, default: int, text: str = '') -> None:
+        parser.add_argument(
+            name,
+            type=int,
+            nargs='+',
+            default=[default],
+            metavar='N',
+            help=f'{text}(default: {default})',
+        )
+
+    add_list('--batch-size', batch_size, 'images a step ')
+    add_list('--classes', 200)
+    add_list('--threads', torch.get_num_threads(), 'on the CPU ')
+    parser.add_argument('--device', default='cpu', help='cpu (default), cuda')
+    parser.add_argument(
+        '--repeats', type=int, default=9, help='timed rounds (default: 9)'
+    )
+    parser.add_argument(
+        '--warmup', type=int, default=2, help='rounds before (default: 2)'
+    )
+    parser.add_argument('--no-memory', action='store_true', help='only time')
+    parser.add_argument('--out', type=Path, help='JSON file to write')
+    parser.add_argument(
+        '--plot', type=Path, metavar='FOLDER', help='draw a figure there'
+    )
+    parser.add_argument(
+        '--from',
+        dest='source',
+        type=Path,
+        metavar='JSON',
+        help='measure nothing, take what an earlier --out has written',
+    )
+    return parser
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the benchmarks of whole models."""
+    parser.add_argument(
+        '--img-size',
+        type=int,
+        nargs='+',
+        default=[224],
+        metavar='N',
+        help='(default: 224)',
+    )
+    parser.add_argument(
+        '--arch',
+        default='deit-small',
+        help="of mmpretrain's VisionTransformer (default: deit-small)",
+    )
+    parser.add_argument(
+        '--dtype',
+        choices=['fp32', 'bf16'],
+        default='fp32',
+        help='bf16 is autocast (default: fp32)',
+    )
+    parser.add_argument(
+        '--compile', action='store_true', help='torch.compile all models'
+    )
+
+
+def cases_around_first(**values: Sequence[int]) -> list[dict[str, int]]:
+    """The base case, and cases that differ from it in one thing.
+
+    Args:
+        **values (Sequence[int]): Values of every quantity; the first ones
+            make up the base case.
+
+    Returns:
+        list[dict[str, int]]: The base case, then all others.
+    """
+    base = {name: options[0] for name, options in values.items()}
+    return [base] + [
+        {**base, name: option}
+        for name, options in values.items()
+        for option in options[1:]
+    ]
+
+
+def new_record(
+    name: str, args: argparse.Namespace, *options: str
+) -> dict[str, Any]:
+    """Start a record: what is measured, and on what."""
+    torch.set_num_threads(args.threads[0])
+    shown = ('device', 'repeats', 'warmup', *options)
+    return dict(
+        benchmark=name,
+        options={option: getattr(args, option) for option in shown},
+        machine=describe_machine(args.device),
+        rates=dict(measure_rates(args.device), threads=args.threads[0]),
+        cases=[],
+    )
+
+
+def measure_case(
+    make_step: MakeStep,
+    names: Sequence[str],
+    baseline: str,
+    case: dict[str, int],
+    args: argparse.Namespace,
+    **how: Any,
+) -> dict[str, Any]:
+    """Time and memory of all contestants, in one case.
+
+    Args:
+        make_step (MakeStep): Called with a name, the case, the device and
+            ``how``.
+        names (Sequence[str]): The contestants.
+        baseline (str): The one that ratios are taken to.
+        case (dict): What is varied, with ``threads``.
+        args (argparse.Namespace): The command line.
+        **how: For ``make_step``.
+
+    Returns:
+        dict: ``case``, and ``results`` by contestant, see
+        :func:`~measuring.summarise`, with ``peak_mib``.
+    """
+    torch.set_num_threads(case['threads'])
+    steps = {n: make_step(n, case, args.device, **how) for n in names}
+    times = time_in_turns(steps, args.repeats, args.warmup, args.device)
+    del steps
+    results = summarise(times, baseline)
+    if not args.no_memory:
+        for name, result in results.items():
+            result['peak_mib'] = peak_memory(
+                make_step, name, case, args.device, **how
+            )
+    return dict(case=case, results=results)
+
+
+def case_rows(record: dict[str, Any], baseline: str) -> list[dict[str, Any]]:
+    """Lines of the printed table, one for every case and contestant."""
+    lines = []
+    for entry in record['cases']:
+        base = entry['results'][baseline]
+        for name, result in entry['results'].items():
+            line = dict(
+                entry['case'],
+                name=name,
+                ms=result['wall_ms'],
+                ratio=result['wall_ratio'],
+                cpu_ratio=result['cpu_ratio'],
+            )
+            for kind, own in result.get('peak_mib', {}).items():
+                line[f'{kind}_MiB'] = own
+                line[f'{kind}_ratio'] = own / base['peak_mib'][kind]
+            lines.append(line)
+    return lines
+
+
+def print_table(rows: Iterable[dict[str, Any]]) -> None:
+    """Print rows, a column for every key."""
+    rows = [{k: _cell(v) for k, v in row.items()} for row in rows]
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    widths = {
+        key: max(len(key), *(len(row.get(key, '')) for row in rows))
+        for key in heads
+    }
+    print('  '.join(key.rjust(widths[key]) for key in heads))
+    for row in rows:
+        print('  '.join(row.get(k, '').rjust(widths[k]) for k in heads))
+
+
+def _cell(value: Any) -> str:
+    return f'{value:.4g}' if isinstance(value, float) else str(value)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read what :func:`write_json` has written."""
+    return json.loads(file.read_text())
+
+
+def write_json(file: Path, record: dict[str, Any]) -> None:
+    """Write a record, completely or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f'{file.name}.tmp{os.getpid()}')
+    try:
+        partial.write_text(json.dumps(record, indent=1) + '\n')
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f'written: {file}', file=sys.stderr)
+
+
+def plot_cases(
+    file: Path, record: dict[str, Any], ylabel: str, log: bool = False
+) -> None:
+    """Draw the medians over every quantity that was varied.
+
+    Args:
+        file (Path): Picture to write.
+        record (dict): As written by a benchmark.
+        ylabel (str): Of the milliseconds.
+        log (bool): Whether their axis is logarithmic.
+
+    Raises:
+        ValueError: If nothing was varied.
+    """
+    import matplotlib as mpl
+
+    mpl.use('svg')
+    mpl.rcParams['svg.hashsalt'] = record['benchmark']
+    from matplotlib import pyplot as plt
+
+    panels = _varied(record['cases'])
+    if not panels:
+        raise ValueError(
+            'nothing to draw: give at least one option two values, for '
+            'instance --batch-size 4 8'
+        )
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(max(4, 3 * len(panels)), 2.8),
+        sharey=True,
+        squeeze=False,
+        layout='constrained',
+    )
+    markers = ('o-', 's--', '^:', 'd-.')
+    for axis, (quantity, entries) in zip(axes[0], panels.items(), strict=True):
+        values = [entry['case'][quantity] for entry in entries]
+        for name, marker in zip(entries[0]['results'], markers, strict=False):
+            times = [entry['results'][name]['wall_ms'] for entry in entries]
+            axis.plot(values, times, marker, label=name)
+        axis.set_xticks(values)
+        axis.set_xlabel(QUANTITIES[quantity])
+        axis.grid(alpha=0.3)
+        if log:
+            axis.set_yscale('log')
+        else:
+            axis.set_ylim(bottom=0)
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, -1].legend(frameon=False, fontsize='small')
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, metadata={'Date': None})
+    plt.close(figure)
+    print(f'written: {file}', file=sys.stderr)
+
+
+def _varied(cases: list[dict]) -> dict[str, list[dict]]:
+    """Quantity -> cases along it, for those that were varied."""
+    base = cases[0]['case']
+    panels = {}
+    for quantity in base:
+        line = [
+            entry
+            for entry in cases
+            if all(
+                entry['case'][other] == value
+                for other, value in base.items()
+                if other != quantity
+            )
+        ]
+        if len(line) > 1:
+            line.sort(key=lambda entry: entry['case'][quantity])
+            panels[quantity] = line
+    return panels
