@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from test_docs.pages import REPO, blocks, read_page
 
-from projects.scm.models.calibration import SpatialCalibration
+from projects.scm.models.calibration import SpatialCalibration, min_max
 from projects.scm.models.calibration.grid_operator import (
     GridOperator,
     grid_cosine,
@@ -73,6 +73,21 @@ def test_the_last_map_is_the_first_times_one_map():
     for before, after in itertools.pairwise(maps):
         gain = gain * (1 + after - before)
     torch.testing.assert_close(steps[-1][0], semantic * gain[:, None])
+
+
+@pytest.mark.parametrize('block', range(4))
+def test_beta_matters_in_the_first_block(block):
+    torch.manual_seed(0)
+    semantic, attention = torch.randn(1, 200, 14, 14), torch.rand(1, 14, 14)
+    changed = SpatialCalibration()
+    with torch.no_grad():
+        changed.blocks[block].threshold.mul_(2)
+    new, old = (
+        c.trace(semantic, min_max(attention))[block][1]
+        for c in (changed, SpatialCalibration())
+    )
+    difference = (new - old).abs().max()
+    assert difference > 0.02 if block == 0 else difference < 0.002
 
 
 def test_the_attention_gets_a_gradient():
