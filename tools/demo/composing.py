@@ -63,7 +63,7 @@ def compose(
     y = int(rng.integers(0, SIDE - (box[3] - box[1]) + 1))
     _paste(canvas, sprite, x - box[0], y - box[1])
 
-    canvas += rng.normal(0, 2, canvas.shape)
+    canvas += 2 * rng.standard_normal(canvas.shape, np.float32)
     image = canvas.clip(0, 255).round().astype(np.uint8)
     return image, (x, y, x + box[2] - box[0], y + box[3] - box[1])
 
@@ -192,7 +192,7 @@ def _sprite(
     rgba[..., 3] /= 255
     rgba[..., :3] *= rgba[..., 3:]
     height, width = rgba.shape[:2]
-    _, box = _warp(rgba, turn, 1.0)
+    _, box = _warp(rgba[..., 3], turn, 1.0)
     area = (box[2] - box[0]) * (box[3] - box[1])
     scale = size / np.sqrt(area)
     if scale < 1:  # from here on there is no need to average pixels
@@ -203,16 +203,18 @@ def _sprite(
 
 
 def _warp(
-    rgba: np.ndarray, turn: float, scale: float
+    picture: np.ndarray, turn: float, scale: float
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    height, width = rgba.shape[:2]
+    """Turn and scale RGBA or alpha alone; see :func:`_sprite`."""
+    height, width = picture.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, scale)
     cos, sin = np.abs(matrix[0, :2])
     new_width = int(np.ceil(width * cos + height * sin)) + 2
     new_height = int(np.ceil(width * sin + height * cos)) + 2
     matrix[:, 2] += (new_width - width) / 2, (new_height - height) / 2
-    warped = cv2.warpAffine(rgba, matrix, (new_width, new_height))
-    rows, columns = np.nonzero(warped[..., 3] >= OPAQUE)
+    warped = cv2.warpAffine(picture, matrix, (new_width, new_height))
+    alpha = warped if warped.ndim == 2 else warped[..., 3]
+    rows, columns = np.nonzero(alpha >= OPAQUE)
     if not len(rows):
         return warped, (0, 0, 1, 1)
     return warped, (
