@@ -121,6 +121,7 @@ setup(
         read_requirements('runtime') + read_requirements('mminstall')
     ),
     extras_require={
+        'export': read_requirements('export'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
     },

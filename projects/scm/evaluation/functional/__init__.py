@@ -13,6 +13,7 @@ from .image_record import ImageRecord, record_image
 from .masks import (
     merge_masks,
     peak_pixel_iou,
+    pixel_curves,
     pixel_histograms,
     pxap,
 )
@@ -55,6 +56,7 @@ __all__ = [
     'merge_masks',
     'otsu_cut',
     'peak_pixel_iou',
+    'pixel_curves',
     'pixel_histograms',
     'pxap',
     'record_image',

@@ -150,3 +150,40 @@ def peak_pixel_iou(
     thresholds = np.append(np.asarray(thresholds, np.float64), [1.0])
     best = int(ious[: len(thresholds)].argmax())
     return float(ious[best] * 100), float(thresholds[best])
+
+
+def pixel_curves(
+    histograms: np.ndarray, thresholds: ArrayLike
+) -> dict[str, list[float]]:
+    """Precision, recall and IoU of pixels at every threshold.
+
+    Args:
+        histograms (np.ndarray): (2, t + 2), the sum over all images of
+            :func:`pixel_histograms`.
+        thresholds (ArrayLike): (t,) those of the histograms.
+
+    Returns:
+        dict: ``thresholds``, and lists of t in percent: ``precision`` (0
+        where nothing is foreground), ``recall`` and ``iou``.
+
+    Raises:
+        ValueError: If there is no foreground pixel.
+    """
+    hits, misses = _counts_above(histograms)
+    positives = hits + misses
+    precision = np.divide(
+        hits, positives, out=np.zeros(len(hits)), where=positives > 0
+    )
+    curves = {
+        'precision': precision,
+        'recall': hits / hits[-1],
+        'iou': hits / (hits[-1] + misses),
+    }
+    count = len(np.asarray(thresholds))
+    return {
+        'thresholds': np.asarray(thresholds, np.float64).tolist(),
+        **{
+            key: (curve[::-1][:count] * 100).tolist()
+            for key, curve in curves.items()
+        },
+    }

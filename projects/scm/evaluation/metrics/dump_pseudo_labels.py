@@ -9,13 +9,14 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
 
 from projects.scm.structures import score_map_to_boxes, xyxy_to_xywh
 from projects.scm.visualization import write_file
+
+from .on_cpu import on_cpu
 
 #: Where boxes may come from, and the fields of a sample this needs.
 SOURCES = {
@@ -209,7 +210,7 @@ class DumpPseudoLabels(BaseMetric):
             raise ValueError(
                 f'{name}: missing {missing}, needed for boxes={self.boxes!r}'
             )
-        sample = {key: _on_cpu(sample[key]) for key in needed}
+        sample = {key: on_cpu(sample[key]) for key in needed}
         height, width = (int(side) for side in sample['ori_shape'][:2])
         try:
             found = getattr(self, f'_{self.boxes}')(sample)
@@ -337,13 +338,6 @@ class DumpPseudoLabels(BaseMetric):
             f'pseudo labels: boxes={self.boxes}{how}, '
             f'min_score={self.min_score}, area_range={self.area_range}'
         )
-
-
-def _on_cpu(value: Any) -> Any:
-    """Tensors, of any device, as arrays; in dicts too."""
-    if isinstance(value, Mapping):
-        return {key: _on_cpu(item) for key, item in value.items()}
-    return value.cpu().numpy() if isinstance(value, torch.Tensor) else value
 
 
 def _label(sample: Mapping[str, Any]) -> int:

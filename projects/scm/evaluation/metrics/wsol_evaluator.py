@@ -23,6 +23,8 @@ from projects.scm.evaluation.functional.plan import (
     ThresholdSpec,
 )
 
+from .on_cpu import on_cpu
+
 
 @METRICS.register_module()
 class WSOLEvaluator(BaseMetric):
@@ -108,7 +110,7 @@ class WSOLEvaluator(BaseMetric):
             for choice in self.plan.choices:
                 choice.check_split(self.split)
         for sample in data_samples:
-            self.results.append(record_sample(self.plan, sample))
+            self.results.append(record_sample(self.plan, on_cpu(sample)))
 
     def compute_metrics(self, results: list[ImageRecord]) -> dict[str, float]:
         """Compute and log the figures of all images.
