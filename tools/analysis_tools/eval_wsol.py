@@ -1,0 +1,320 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Score localization offline, under every protocol, of any tool's maps.
+
+A test run of this project::
+
+    python tools/test.py configs/scm_deit-s_cub.py scm.pth --out scm.pkl
+    python tools/analysis_tools/eval_wsol.py scm.pkl --json scm.json
+
+Score maps of another tool, one ``.npy`` file an image, as wsolevaluation
+keeps them, against boxes or the masks of OpenImages::
+
+    python tools/analysis_tools/eval_wsol.py scoremaps \
+        --metadata metadata/CUB/test --split test --plot curves --workers 4
+    python tools/analysis_tools/eval_wsol.py scoremaps \
+        --metadata metadata/OpenImages/test --mask-root dataset/OpenImages
+
+Everything is checked before anything is scored.
+"""
+
+import argparse
+import functools
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable
+
+_WORK: list[Callable[[int], Any]] = []
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Score localization offline, under every protocol.'
+    )
+    parser.add_argument(
+        'scores',
+        type=Path,
+        help='pickle of "tools/test.py --out" (it runs code when it is read: '
+        'open only files you trust), or a folder of .npy score maps, one of '
+        'the true class for each image',
+    )
+    truth = parser.add_mutually_exclusive_group()
+    truth.add_argument(
+        '--metadata', type=Path, help='metadata folder of wsolevaluation'
+    )
+    truth.add_argument('--coco', type=Path, help='JSON file of COCO')
+    truth.add_argument('--voc', type=Path, help='folder of VOC XML files')
+    truth.add_argument(
+        '--csv',
+        type=Path,
+        help='lines of path,width,height,x0,y0,x1,y1 and, if known, label',
+    )
+    parser.add_argument(
+        '--mask-root',
+        type=Path,
+        help='folder of the masks that --metadata lists, as for OpenImages',
+    )
+    parser.add_argument(
+        '--protocol',
+        nargs='+',
+        help='of scm, wsoleval, tscam; by default all',
+    )
+    parser.add_argument(
+        '--threshold',
+        help='"oracle", "otsu", a number in [0, 1] or a JSON file of '
+        'thresholds chosen on another split; by default what the authors of '
+        'each protocol do',
+    )
+    parser.add_argument(
+        '--threshold-file', help='write the best thresholds of this split'
+    )
+    parser.add_argument('--split', help='name of the split, for the table')
+    parser.add_argument('--json', type=Path, help='write all figures here')
+    parser.add_argument(
+        '--plot', type=Path, help='draw curves into <PLOT>.png and <PLOT>.svg'
+    )
+    parser.add_argument('--frame-size', type=int, default=224)
+    parser.add_argument('--workers', type=int, default=1, help='processes')
+    args = parser.parse_args(argv)
+    if args.mask_root and not args.metadata:
+        parser.error('--mask-root needs --metadata')
+    if args.workers < 1 or args.frame_size < 1:
+        parser.error('--workers and --frame-size must be at least 1')
+    return args
+
+
+def read_truths(args: argparse.Namespace) -> list[Any] | None:
+    """Read and check the ground truth that the command line names."""
+    import _annotation_sources as sources
+
+    readers = {
+        'metadata': functools.partial(
+            sources.read_metadata, mask_root=args.mask_root
+        ),
+        'coco': sources.read_coco,
+        'voc': sources.read_voc,
+        'csv': sources.read_csv,
+    }
+    for option, read in readers.items():
+        path = getattr(args, option)
+        if path is not None:
+            if not path.exists():
+                raise FileNotFoundError(f'{path}: no such file or folder')
+            truths = read(path)
+            sources.check_truths(truths, path)
+            return truths
+    return None
+
+
+def open_scores(args: argparse.Namespace) -> Any:
+    """Open the score maps, and check them as far as that is quick."""
+    from _score_sources import MapFolder, TestRun
+
+    truths = read_truths(args)
+    if args.scores.is_dir():
+        if truths is None:
+            raise ValueError(
+                f'{args.scores}: a folder of maps needs ground truth: '
+                '--metadata, --coco, --voc or --csv'
+            )
+        return MapFolder(args.scores, truths)
+    if args.mask_root:
+        raise ValueError('--mask-root: masks need a folder of .npy maps')
+    return TestRun(args.scores, truths)
+
+
+def make_plan(args: argparse.Namespace, has_ranking: bool) -> Any:
+    """What to compute."""
+    from projects.scm.evaluation.functional import (
+        PROTOCOLS,
+        EvaluationPlan,
+        get_protocol,
+    )
+
+    protocols = [get_protocol(name) for name in args.protocol or PROTOCOLS]
+    if not has_ranking:
+        # There are no predicted classes: the true class's map is all.
+        reduced = [protocol.without_ranking() for protocol in protocols]
+        protocols = [protocol for protocol in reduced if protocol.measures]
+        if not protocols:
+            raise ValueError(
+                f'--protocol {" ".join(args.protocol)}: needs predicted '
+                'classes, which a folder of maps does not have'
+            )
+    return EvaluationPlan.build(
+        protocols, _threshold(args.threshold), frame_size=args.frame_size
+    )
+
+
+def _threshold(text: str | None) -> Any:
+    if text is None or text in ('oracle', 'otsu'):
+        return text
+    if text.endswith('.json'):
+        return {'type': 'val', 'file': text}
+    try:
+        return {'type': 'fixed', 'value': float(text)}
+    except ValueError:
+        raise ValueError(
+            '--threshold: expected oracle, otsu, a number or a .json file, '
+            f'got {text!r}'
+        ) from None
+
+
+def _start_worker(function: Callable[[int], Any]) -> None:
+    import cv2
+
+    cv2.setNumThreads(0)
+    _WORK[:] = [function]
+
+
+def _work(index: int) -> Any:
+    return _WORK[0](index)
+
+
+def for_all(
+    function: Callable[[int], Any], count: int, workers: int, title: str
+) -> Iterator[Any]:
+    """Results of 0 … count - 1 in order, from one or several processes."""
+    from rich.console import Console
+    from rich.progress import track
+
+    bar = functools.partial(
+        track, description=title, total=count, console=Console(stderr=True)
+    )
+    if workers == 1:
+        yield from bar(map(function, range(count)))
+        return
+    # Forked workers share what is in memory; others are sent it once.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context(
+        'fork' if 'fork' in methods else None
+    )
+    with context.Pool(workers, _start_worker, (function,)) as pool:
+        yield from bar(pool.imap(_work, range(count), chunksize=8))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    temporary.write_text(json.dumps(content, indent=2) + '\n')
+    os.replace(temporary, path)
+
+
+def score_boxes(args: argparse.Namespace, source: Any) -> dict[str, Any]:
+    """Score against boxes, print a table, return all figures."""
+    from projects.scm.evaluation.functional import (
+        format_table,
+        save_thresholds,
+        summarize,
+    )
+
+    plan = make_plan(args, source.has_ranking)
+    for choice in plan.choices:
+        choice.check_split(args.split)
+    check_all(args, source)
+    records = list(
+        for_all(
+            functools.partial(source.score, plan),
+            len(source),
+            args.workers,
+            'scoring',
+        )
+    )
+    summaries = summarize(plan, records)
+    print(format_table(summaries, args.split))
+    if args.threshold_file:
+        save_thresholds(
+            args.threshold_file,
+            {s.protocol.name: s.thresholds() for s in summaries},
+            split=args.split,
+            num_images=len(records),
+        )
+    return {'protocols': [summary.to_dict() for summary in summaries]}
+
+
+def score_masks(args: argparse.Namespace, source: Any) -> dict[str, Any]:
+    """Score against masks, print the figures, return them with curves."""
+    import numpy as np
+
+    from projects.scm.evaluation.functional import (
+        peak_pixel_iou,
+        pixel_curves,
+        pxap,
+    )
+
+    if args.protocol or args.threshold or args.threshold_file:
+        raise ValueError(
+            '--mask-root: pixel-wise figures are over all thresholds: '
+            '--protocol, --threshold and --threshold-file do not apply'
+        )
+    check_all(args, source)
+    thresholds = np.arange(0, 1, 0.001)
+    frame = (args.frame_size, args.frame_size)
+    # Summed as they come, so that memory does not grow with the images.
+    total = sum(
+        for_all(
+            functools.partial(source.histograms, frame, thresholds),
+            len(source),
+            args.workers,
+            'scoring',
+        )
+    )
+    peak, threshold = peak_pixel_iou(total, thresholds)
+    area = pxap(total)
+    print(
+        f'PxAP {area:.2f}, peak pixel IoU {peak:.2f} at the threshold '
+        f'{threshold:.3f} (oracle), {len(source)} images, percent'
+    )
+    return {
+        'masks': {
+            'pxap': area,
+            'peak_pixel_iou': peak,
+            'peak_pixel_iou_threshold': threshold,
+            'curves': pixel_curves(total, thresholds),
+        }
+    }
+
+
+def check_all(args: argparse.Namespace, source: Any) -> None:
+    """Look at every map once, so that errors come before long work."""
+    for _ in for_all(source.check, len(source), args.workers, 'checking'):
+        pass
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the tool."""
+    args = parse_args(argv)
+    make_importable()
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    import projects.scm  # noqa: F401
+
+    try:
+        source = open_scores(args)
+        score = score_masks if args.mask_root else score_boxes
+        content = {
+            'scores': str(args.scores),
+            'split': args.split,
+            'num_images': len(source),
+            **score(args, source),
+        }
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    if args.json:
+        write_json(args.json, content)
+    if args.plot:
+        from _curves import draw_curves
+
+        draw_curves(content, args.plot)
+
+
+if __name__ == '__main__':
+    main()
