@@ -8,6 +8,7 @@ from map_zoo import KINDS
 from projects.scm.evaluation.functional import (
     merge_masks,
     peak_pixel_iou,
+    pixel_curves,
     pixel_histograms,
     pxap,
 )
@@ -57,6 +58,22 @@ def test_against_counting(images):
     peak, threshold = peak_pixel_iou(total, GRID)
     assert peak == max(ious)[0] * 100
     assert threshold == max(ious)[1]
+
+
+def test_curves(images):
+    total = sum(map(pixel_histograms, *images, [GRID] * 4))
+    curves = pixel_curves(total, GRID)
+    assert curves['thresholds'] == GRID.tolist()
+    for i, threshold in enumerate(GRID):
+        hits, misses, truth = counted(*images, threshold)
+        found = [curves[k][i] for k in ('precision', 'recall', 'iou')]
+        assert found == pytest.approx(
+            [
+                100 * hits / max(hits + misses, 1),
+                100 * hits / truth,
+                100 * hits / (truth + misses),
+            ]
+        )
 
 
 def test_ignored_pixels_do_not_count(images):
