@@ -35,6 +35,8 @@ config=configs/scm_vit-demo_demo.py
 data=data/demo
 work=work_dirs/quickstart
 mkdir -p "$work"
+# The model is small: more threads wait for each other longer than they work.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 # step TITLE RESULT COMMAND...: run the command unless its result exists
 step() {

@@ -22,4 +22,6 @@ fi
 
 bash "$root/tools/setup_env.sh" --venv "$venv"
 cd "$root"
-exec "$venv/bin/python" -m pytest "$@"
+# Two processes of one thread each: threads of small models mostly wait.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+exec "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@"
