@@ -96,6 +96,17 @@ def test_boxes_in_original_pixels():
     assert out.pred_instances.scores.tolist() == [out.pred_score.max().item()]
 
 
+def test_a_sample_does_not_hold_its_batch():
+    """A pickled view would take the storage of all images along."""
+    head = TSCAMHead(in_channels=4, num_classes=9)
+    samples = head.predict(tokens(batch=64), [sample(1) for _ in range(64)])
+    for name in ('score_maps', 'score_map_labels', 'pred_score'):
+        field = samples[3].get(name)
+        assert field.untyped_storage().nbytes() == (
+            field.numel() * field.element_size()
+        ), name
+
+
 def test_loss_is_cross_entropy_of_pooled_maps():
     head = TSCAMHead(in_channels=4, num_classes=3)
     feats = tokens()

@@ -182,8 +182,10 @@ class TSCAMHead(ClsHead):
         maps = (semantic.gather(1, index) * attention.unsqueeze(1)).float()
         best = maps[:, 0].detach().cpu().numpy()
         for i, (sample, count) in enumerate(zip(samples, counts, strict=True)):
-            sample.set_field(maps[i, :count], 'score_maps')
-            sample.set_field(labels[i, :count], 'score_map_labels')
+            # Copies: a pickle of a view holds the whole batch.
+            sample.set_pred_score(sample.pred_score.clone())
+            sample.set_field(maps[i, :count].clone(), 'score_maps')
+            sample.set_field(labels[i, :count].clone(), 'score_map_labels')
             sample.set_field(self._boxes(sample, best[i]), 'pred_instances')
 
     def _boxes(
