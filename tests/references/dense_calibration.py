@@ -13,13 +13,15 @@ def grid_adjacency(height, width, like):
     """4-neighbour adjacency matrix of a grid, (N, N)."""
     rows = torch.arange(height * width, device=like.device) // width
     columns = torch.arange(height * width, device=like.device) % width
-    distance = (rows[:, None] - rows).abs() + (columns[:, None] -
-                                               columns).abs()
+    distance = (rows[:, None] - rows).abs() + (
+        columns[:, None] - columns
+    ).abs()
     return (distance == 1).to(like.dtype)
 
 
-def dense_block(semantic, attention, iterations, balance, threshold,
-                alpha=0.002):
+def dense_block(
+    semantic, attention, iterations, balance, threshold, alpha=0.002
+):
     """One activation diffusion block on (B, C, h, w) and (B, h, w)."""
     height, width = semantic.shape[2:]
     adjacency = grid_adjacency(height, width, semantic)
@@ -44,11 +46,14 @@ def dense_block(semantic, attention, iterations, balance, threshold,
     return semantic + semantic * filtered.unsqueeze(1), attention + filtered
 
 
-def dense_calibration(semantic, attention, iterations, balances, thresholds,
-                      alpha=0.002):
+def dense_calibration(
+    semantic, attention, iterations, balances, thresholds, alpha=0.002
+):
     """Blocks one after the other; balances and thresholds one a block."""
     for p, balance, threshold in zip(
-            iterations, balances, thresholds, strict=True):
-        semantic, attention = dense_block(semantic, attention, p, balance,
-                                          threshold, alpha)
+        iterations, balances, thresholds, strict=True
+    ):
+        semantic, attention = dense_block(
+            semantic, attention, p, balance, threshold, alpha
+        )
     return semantic, attention
