@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import gc
 import importlib.util
 import os
 from pathlib import Path
@@ -60,6 +61,9 @@ def run_upstream_tool(name: str) -> None:
             distributed.barrier()
     finally:
         if distributed.is_initialized():
+            # Models that still know the group must go before it: left to the
+            # end of the interpreter, its threads now and then abort.
+            gc.collect()
             distributed.destroy_process_group()
 
 
