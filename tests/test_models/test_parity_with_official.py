@@ -98,7 +98,7 @@ def test_outputs(official, tiny_arch, dtype, tolerance):
     ('dtype', 'tolerance'),
     [
         (torch.float64, 1e-7),
-        (torch.float32, 1e-2),
+        (torch.float32, 1e-4),
     ],
 )
 def test_every_gradient(official, tiny_arch, dtype, tolerance):
@@ -115,7 +115,12 @@ def test_every_gradient(official, tiny_arch, dtype, tolerance):
     parameters = dict(model.named_parameters())
     assert parameters.keys() == expected.keys()
     for key, parameter in parameters.items():
-        assert relative(parameter.grad, expected[key]) < tolerance, key
+        bound = tolerance
+        if dtype == torch.float32 and key.endswith('.threshold'):
+            # Small z make o free of its scale: β's gradient is what remains
+            # when large terms cancel.
+            bound = 1e-2
+        assert relative(parameter.grad, expected[key]) < bound, key
 
 
 @pytest.mark.parametrize(
