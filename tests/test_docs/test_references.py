@@ -80,8 +80,11 @@ def known_options(tool):
         capture_output=True,
         text=True,
         cwd=REPO,
-        check=True,
+        check=False,
     )
+    if 'install_mmcv_ops.sh' in result.stderr:
+        pytest.skip(f'{tool} needs the compiled operators of mmcv')
+    assert result.returncode == 0, result.stderr
     return set(OPTION.findall(result.stdout))
 
 
