@@ -19,10 +19,9 @@ residuals R_k = I − Λ Z_k, for which R_{k+1} = R_k²:
 So p = 16 costs 11 N×N products forward and 11 backward, instead of 32 and 64,
 and keeps 12 matrices instead of 48; p = 4 costs 31 sparse products.
 
-On one CPU thread an eigendecomposition Λ = Q M Qᵀ costs about five N×N
-products, and in the basis Q every dense iteration is elementwise: that is
-twice as fast. Products gain from more threads and from a GPU, batches of small
-eigendecompositions lose: there the products stay.
+On a CPU an eigendecomposition Λ = Q M Qᵀ costs about five N×N products, and in
+the basis Q every dense iteration is elementwise: that is faster still, and
+keeps one matrix. On a GPU, and where torch.compile traces, the products stay.
 
 The start Z_0 is a constant in the gradient, as in the official
 implementation: Λ gets its gradient through the iterations alone.
@@ -281,18 +280,15 @@ def newton_schulz_apply(
         alpha (float): Scale of the start Z_0 = αΛ, which is a constant in
             the gradient.
         spectral (bool, optional): Whether to iterate on eigenvalues where
-            vectors alone do not do. Defaults to None: on one CPU
-            thread, if not compiled.
+            vectors alone do not do. Defaults to None: on a CPU, if not
+            compiled.
 
     Returns:
         Tensor: Z_p f, shape (B, N); differentiable once in Λ and f.
     """
     if spectral is None:
-        # The number of threads would break the graph of torch.compile.
         spectral = (
-            vector.device.type == 'cpu'
-            and not torch.compiler.is_compiling()
-            and torch.get_num_threads() == 1
+            vector.device.type == 'cpu' and not torch.compiler.is_compiling()
         )
     if spectral and iterations > VECTOR_ITERATIONS:
         return _SpectralApply.apply(*op, vector, alpha, iterations)
