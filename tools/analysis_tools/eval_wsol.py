@@ -21,7 +21,6 @@ import argparse
 import functools
 import json
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -203,10 +202,9 @@ def for_all(
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file at once or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_text(json.dumps(content, indent=2) + '\n')
-    os.replace(temporary, path)
+    from projects.scm.visualization import write_file
+
+    write_file(path, (json.dumps(content, indent=2) + '\n').encode())
 
 
 def score_boxes(args: argparse.Namespace, source: Any) -> dict[str, Any]:
