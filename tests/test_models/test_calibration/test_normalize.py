@@ -3,34 +3,64 @@ import mpmath
 import pytest
 import torch
 
-from projects.scm.models.calibration.normalize import min_max, tanh_shrink
+from projects.scm.models.calibration.normalize import (
+    filter_activation,
+    min_max,
+)
+
+
+def exact(function, values):
+    """A function of mpmath, at every value."""
+    with mpmath.workdps(60):
+        results = [float(function(mpmath.mpf(v))) for v in values.tolist()]
+    return torch.tensor(results, dtype=torch.float64)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_tanh_shrink_is_accurate_to_rounding(dtype):
-    z = torch.logspace(-8, 1, 200, dtype=dtype)
-    z = torch.cat([z, -z, torch.zeros(1, dtype=dtype)])
+@pytest.mark.parametrize('magnitude', [1e-6, 1e-3, 0.05, 0.5, 1.0, 3.0, 50.0])
+def test_filter_is_accurate_to_rounding(magnitude, dtype):
+    generator = torch.Generator().manual_seed(0)
+    z = torch.rand(1, 40, generator=generator, dtype=dtype) * magnitude
+    z[:, ::3] *= -1
 
-    ours = tanh_shrink(z)
+    ours = filter_activation(2 * z, torch.full((1, 1), 2.0, dtype=dtype))
 
-    with mpmath.workdps(50):
-        expected = [
-            float(mpmath.mpf(v) - mpmath.tanh(mpmath.mpf(v)))
-            for v in z.double().tolist()
-        ]
-    expected = torch.tensor(expected, dtype=torch.float64)
-    # Between the series and z ≈ 1 the difference itself costs two digits.
+    shrunk = exact(lambda v: v - mpmath.tanh(v), z[0].double())
+    expected = (shrunk - shrunk.min()) / (shrunk.max() - shrunk.min())
     torch.testing.assert_close(
-        ours.double(), expected, rtol=500 * torch.finfo(dtype).eps, atol=0
+        ours[0].double(), expected, rtol=0, atol=10 * torch.finfo(dtype).eps
     )
 
 
-def test_tanh_shrink_gradient():
-    z = torch.tensor([-2.0, -0.05, 0.0, 1e-3, 0.3], dtype=float)
-    z.requires_grad_()
-    assert torch.autograd.gradcheck(tanh_shrink, z)
-    (grad,) = torch.autograd.grad(tanh_shrink(z).sum(), z)
-    torch.testing.assert_close(grad, torch.tanh(z) ** 2)
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('magnitude', [1e-3, 0.05, 0.5, 1.0, 3.0])
+def test_gradient_of_the_scale_is_accurate_to_rounding(magnitude, dtype):
+    # It is what is left of terms that are 1 / z² times as large.
+    z = torch.tensor([[0.2, 0.5, 0.7, 1.0]], dtype=dtype) * magnitude
+    scale = torch.ones(1, 1, dtype=dtype, requires_grad=True)
+    filter_activation(z, scale)[0, 1].backward()
+
+    def value(scale):
+        low, middle, _, high = (
+            v / scale - mpmath.tanh(v / scale)
+            for v in map(mpmath.mpf, z[0].tolist())
+        )
+        return (middle - low) / (high - low)
+
+    with mpmath.workdps(60):
+        expected = float(mpmath.diff(value, 1))
+    tolerance = 100 * torch.finfo(dtype).eps
+    assert scale.grad.item() == pytest.approx(expected, rel=tolerance)
+
+
+@pytest.mark.parametrize('magnitude', [0.3, 4.0])
+def test_filter_gradients(magnitude):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 9, generator=generator, dtype=float) * magnitude
+    scale = torch.tensor([[0.7], [1.9]], dtype=float)
+    assert torch.autograd.gradcheck(
+        filter_activation, (x.requires_grad_(), scale.requires_grad_())
+    )
 
 
 def test_min_max_scales_every_image_by_itself():

@@ -7,52 +7,67 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# z − tanh z = z³ (1/3 − 2z²/15 + 17z⁴/315 − …), used for |z| < 0.1, where the
-# difference cancels. The first term left out is below 1e-15 of the sum there.
-_SERIES = (
-    929569 / 638512875,
-    -21844 / 6081075,
-    1382 / 155925,
-    -62 / 2835,
-    17 / 315,
-    -2 / 15,
-    1 / 3,
-)
-_SERIES_BOUND = 0.1
+# tanh z = z / (1 + u) with the continued fraction u = z² / (3 + z² / (5 + …)),
+# here down to this denominator: exact to rounding for |z| <= 1.
+_LAST_DENOMINATOR = 19
+
+
+def _continued_fraction(z: Tensor) -> tuple[Tensor, Tensor]:
+    """u as above, and v with u = z² / (3 + v)."""
+    square = z.square()
+    rest = square / _LAST_DENOMINATOR
+    for denominator in range(_LAST_DENOMINATOR - 2, 3, -2):
+        rest = square / (denominator + rest)
+    return square / (3 + rest), rest
 
 
 class _TanhShrink(torch.autograd.Function):
+    """z − tanh z of z = x / scale, for results whose own scale is dropped.
+
+    For small z, z − tanh z is nearly z³ / 3, which ``scale`` only scales: its
+    gradient is what is left when terms cancel that are larger by 1 / z². As
+    Σ grad · (z − tanh z) = 0 if the scale of the result does not matter, any
+    multiple of it may be added. Three times leaves no cancellation.
+    """
+
     @staticmethod
-    def forward(ctx: Any, z: Tensor) -> Tensor:
-        tanh = torch.tanh(z)
-        ctx.save_for_backward(tanh)
-        square = z.square()
-        series = torch.full_like(z, _SERIES[0])
-        for coefficient in _SERIES[1:]:
-            series = series * square + coefficient
-        series = series * square * z
-        return torch.where(z.abs() < _SERIES_BOUND, series, z - tanh)
+    def forward(ctx: Any, x: Tensor, scale: Tensor) -> Tensor:
+        z = x / scale
+        u, v = _continued_fraction(z)
+        small = z.abs() <= 1
+        shrunk = torch.where(small, z * u / (1 + u), z - torch.tanh(z))
+        square = (z - shrunk).square()  # of tanh z
+        # 3 (z − tanh z) − z tanh² z
+        rest = torch.where(
+            small,
+            z * u * (3 * u - v) / (1 + u).square(),
+            3 * shrunk - z * square,
+        )
+        ctx.save_for_backward(square / scale, rest / scale)
+        return shrunk
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (tanh,) = ctx.saved_tensors
-        return grad * tanh.square()
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        pull, rest = ctx.saved_tensors
+        return grad * pull, (grad * rest).sum(1, keepdim=True)
 
 
-def tanh_shrink(z: Tensor) -> Tensor:
-    """Compute z − tanh z, accurate to rounding for small z as well.
+def filter_activation(x: Tensor, scale: Tensor) -> Tensor:
+    """Compute min-max(z − tanh z) with z = x / scale.
 
     The plain difference loses all digits below |z| ≈ 1e-3 in float32, which
-    turns into NaN once the result is min-max scaled.
+    turns into NaN once the result is min-max scaled, and loses the gradient
+    of ``scale`` even before. Here both are accurate to rounding.
 
     Args:
-        z (Tensor): Any floating shape.
+        x (Tensor): Shape (B, N), floating.
+        scale (Tensor): Shape (B, 1), not zero.
 
     Returns:
-        Tensor: Same shape and dtype.
+        Tensor: Shape (B, N), in [0, 1]; zeros where a row is constant.
     """
-    return _TanhShrink.apply(z)
+    return min_max(_TanhShrink.apply(x, scale))
 
 
 def min_max(x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from .grid_operator import (
     grid_laplacian,
 )
 from .newton_schulz import newton_schulz_apply
-from .normalize import min_max, tanh_shrink
+from .normalize import filter_activation
 
 OFFICIAL_ITERATIONS = (16, 4, 4, 4)
 
@@ -111,8 +111,7 @@ class ActivationDiffusionBlock(nn.Module):
             )
         bound = self.threshold * flat.amax(1, keepdim=True)
         bound = torch.where(bound != 0, bound, 1)
-        filtered = min_max(tanh_shrink(diffused / bound))
-        return filtered.view_as(attention)
+        return filter_activation(diffused, bound).view_as(attention)
 
     def extra_repr(self) -> str:
         """Constants shown by ``print(module)``."""
