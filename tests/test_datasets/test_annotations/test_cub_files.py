@@ -42,13 +42,30 @@ def test_paths_may_contain_spaces(cub_root):
     assert table.paths[1] == '002.Tern/d d.jpg'
 
 
+@pytest.mark.parametrize('name', ['images.txt', 'bounding_boxes.txt'])
+def test_any_white_space_separates_fields(cub_root, name):
+    expected = list(read_cub(str(cub_root), 'test', with_boxes=True))
+    file = cub_root / name
+    lines = file.read_text().splitlines()
+    text = '\r\n'.join(f' {line}\t' for line in lines)
+    file.write_text(text.replace(' ', '\t', 3).replace('4 ', '4   '))
+    assert list(read_cub(str(cub_root), 'test', with_boxes=True)) == expected
+
+
 @pytest.mark.parametrize(
     ('name', 'old', 'new', 'message'),
     [
         ('images.txt', '3 002', 'x 002', "line 3: id 'x' is not an integer"),
         ('images.txt', '3 002', '2 002', 'line 3: id 2 is listed twice'),
         ('images.txt', '2 001.Sea_Bird/b.jpg', '2', 'no second field'),
-        ('images.txt', '4 002', '5 002', 'must list the same image ids'),
+        ('images.txt', '4 002', '5 002', r's\.txt: no line .* instance 5'),
+        ('images.txt', '/d', '/c', 'ids 3 and 4 are the same image, 002'),
+        (
+            'images.txt',
+            '4 002.Tern/d.jpg',
+            '',
+            r'images\.txt: no line for 1 of the 4 image ids of image_class_',
+        ),
         (
             'image_class_labels.txt',
             '4 2',
@@ -56,15 +73,20 @@ def test_paths_may_contain_spaces(cub_root):
             'line 4: label 3 is out of range, expected 1 to 2',
         ),
         ('image_class_labels.txt', '1 1', '1 0', 'label 0 is out of range'),
-        ('image_class_labels.txt', '4 2\n', '', 'for instance 4'),
+        (
+            'image_class_labels.txt',
+            '4 2\n',
+            '',
+            r'_labels\.txt: no line for 1 of the 4 .* images.txt, .* 4',
+        ),
         ('image_class_labels.txt', '4 2', '4 b', "label 'b' is not an int"),
         ('train_test_split.txt', '2 0', '2 2', "flag '2' is neither 0 nor 1"),
-        ('train_test_split.txt', '\n2 0', '', 'must list the same image ids'),
+        ('train_test_split.txt', '\n2 0', '', r'split\.txt: no line .* 2'),
         ('bounding_boxes.txt', '1 1.0 2.0', '9 1.0 2.0', 'id 9 is not in'),
         ('bounding_boxes.txt', '20.0 10.0', '20.0', 'line 1: .* four numbers'),
         ('bounding_boxes.txt', '20.0 10.0', '20.0 0', 'line 1: .* no area'),
         ('bounding_boxes.txt', '40.0', 'x', 'line 2: .* not four numbers'),
-        ('bounding_boxes.txt', '3 5.5', '\n3 5.5', "line 3: id '' is not"),
+        ('bounding_boxes.txt', '3 5.5', '\n3 5.5', 'line 3: the line is e'),
         (
             'bounding_boxes.txt',
             '2 0.0 0.0 40.0 30.0\n',

@@ -69,7 +69,6 @@ def test_without_boxes(list_file):
         (' 2 69 437 207', ' 2', 'line 2: 5 numbers follow the label'),
         (' 2 69 437 207', ' 2 69 2 207', 'line 2: .* no area'),
         (' 441 193', ' -441 193', 'line 1: .* second corner before'),
-        ('193\n', '193\n\n', 'line 2: there is no label'),
     ],
 )
 def test_errors(list_file, old, new, message):
@@ -79,3 +78,11 @@ def test_errors(list_file, old, new, message):
         read_image_list(str(list_file), with_boxes=True, num_classes=1000)
     assert str(list_file) in str(info.value)
     assert '<path> <label, from 0> [<x0> <y0> <x1> <y1>]' in str(info.value)
+
+
+def test_an_image_listed_twice(list_file):
+    """Counts twice in training; an evaluation would be of another set."""
+    list_file.write_text(f'{LIST}\n{LIST}')
+    assert len(read_image_list(str(list_file), with_boxes=False)) == 4
+    with pytest.raises(ValueError, match=r'line 3: .* twice, first in line 1'):
+        read_image_list(str(list_file), with_boxes=True)

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from projects.scm.datasets.annotations.text_fields import (
+    check_different,
     parse_box,
     parse_label,
     parse_lines,
@@ -18,7 +19,7 @@ from projects.scm.datasets.annotations.text_fields import (
         (b'a\nb\n', ['a', 'b']),
         (b'a\nb', ['a', 'b']),
         (b'a\r\nb\r\n\r\n', ['a', 'b']),
-        (b'\xef\xbb\xbfa b\n\nc', ['a b', '', 'c']),
+        (b'\xef\xbb\xbfa b \nc\t\r\n \n', ['a b', 'c']),
         ('ä\u2028b\x0bc\n'.encode(), ['ä\u2028b\x0bc']),
     ],
 )
@@ -35,6 +36,9 @@ def test_read_lines_errors(tmp_path):
         read_lines(str(path), 'a folder holds it')
     path.write_text(' \n\n')
     with pytest.raises(ValueError, match=r'x\.txt: the file is empty'):
+        read_lines(str(path))
+    path.write_text('a\n  \nb\n')
+    with pytest.raises(ValueError, match=r'x\.txt, line 2: the line is empt'):
         read_lines(str(path))
     path.write_bytes(b'\xff\xfe\x00')
     with pytest.raises(ValueError, match=r'x\.txt: not UTF-8 text'):
@@ -53,6 +57,15 @@ def test_parse_lines_says_where_and_what(tmp_path):
     message = str(info.value)
     assert message.startswith(f'{path}, line 3: ')
     assert message.endswith("expected '<n>', found 'three'")
+
+
+def test_check_different():
+    check_different('x.txt', ['a', 'b'])
+    with pytest.raises(
+        ValueError,
+        match=r"x\.txt, line 4: 'b' is listed twice, first in l.* 2",
+    ):
+        check_different('x.txt', ['a', 'b', 'c', 'b', 'a'])
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ def test_read_voc_boxes(xml_folder):
     ('old', 'new', 'message'),
     [
         ('</annotation>', '', r'a\.xml, line \d+, column \d+: not XML'),
+        (
+            '<annotation>',
+            '<?xml version="1.0" encoding="odd"?><annotation>',
+            r'a\.xml: not XML \(unknown encoding: odd\)',
+        ),
         ('<width>500</width>', '', r'a\.xml: there is no <size><width>'),
         ('<width>500', '<width>?', r"a\.xml: width '\?' is not an integer"),
         ('<xmin>1<', '<xmin>441<', r'a\.xml, object 2: .* no area'),
@@ -63,6 +68,16 @@ def test_errors(xml_folder, old, new, message):
     assert old in XML
     (xml_folder / 'a.xml').write_text(XML.replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
+        read_voc_boxes(['a.JPEG'], str(xml_folder))
+
+
+def test_names_must_differ(xml_folder):
+    with pytest.raises(
+        ValueError, match=r'images n1/a.JPEG and n2/a.jpg have'
+    ):
+        read_voc_boxes(['n1/a.JPEG', 'n2/a.jpg'], str(xml_folder))
+    (xml_folder / 'n01' / 'a.xml').write_text(XML)
+    with pytest.raises(ValueError, match=r'files .*a\.xml have one name'):
         read_voc_boxes(['a.JPEG'], str(xml_folder))
 
 

@@ -68,6 +68,7 @@ def test_files_that_are_not_needed(metadata_folder):
         ('class_labels.txt', 'z.JPEG,1', 'z.JPEG', 'fewer than 2 fields'),
         ('class_labels.txt', 'val/z.JPEG,1\n', '', '1 of 3 images'),
         ('class_labels.txt', 'val/z', 'val/y', 'line 3: .* is listed twice'),
+        ('image_sizes.txt', 'val/z', 'val/y', 'line 3: .* is listed twice'),
         ('image_sizes.txt', '500,375', '500', 'line 3: .*fewer than 3 fields'),
         ('image_sizes.txt', '500,375', '500,0', 'line 3: .*500x0 is not pos'),
         ('image_sizes.txt', '\nval/z.JPEG,500,375', '', 'instance val/z.JPEG'),

@@ -59,6 +59,7 @@ def read_cub(
     )
     _check_same_ids(root, paths, labels, 'image_class_labels.txt')
     _check_same_ids(root, paths, flags, 'train_test_split.txt')
+    _check_different(root, paths)
 
     chosen = [key for key in paths if flags[key] == _FLAGS[split]]
     if not chosen:
@@ -112,13 +113,13 @@ def _read_column(
     column: dict[int, Any] = {}
 
     def parse(line: str) -> None:
-        text, _, value = line.partition(' ')
+        text, *value = line.split(maxsplit=1)
         key = parse_int(text, 'id')
-        if not value.strip():
+        if not value:
             raise ValueError('there is no second field')
         if key in column:
             raise ValueError(f'id {key} is listed twice')
-        column[key] = parse_value(value.strip())
+        column[key] = parse_value(value[0])
 
     parse_lines(osp.join(root, name), form, parse, CUB_LAYOUT)
     return column
@@ -132,7 +133,7 @@ def _read_boxes(
     index = {key: i for i, key in enumerate(chosen)}
 
     def parse(line: str) -> None:
-        text, *fields = line.split() or ('',)
+        text, *fields = line.split()
         key = parse_int(text, 'id')
         if key not in paths:
             raise ValueError(f'id {key} is not in images.txt')
@@ -156,9 +157,27 @@ def _parse_flag(text: str) -> str:
 
 
 def _check_same_ids(root: str, paths: dict, column: dict, name: str) -> None:
-    odd = sorted(paths.keys() ^ column.keys())
-    if odd:
-        raise ValueError(
-            f'{root}: images.txt and {name} must list the same image ids; '
-            f'{len(odd)} are in one of them only, for instance {odd[0]}'
-        )
+    for here, there, file, other in (
+        (column, paths, name, 'images.txt'),
+        (paths, column, 'images.txt', name),
+    ):
+        missing = sorted(there.keys() - here.keys())
+        if missing:
+            raise ValueError(
+                f'{osp.join(root, file)}: no line for {len(missing)} of the '
+                f'{len(there)} image ids of {other}, for instance '
+                f'{missing[0]}'
+            )
+
+
+def _check_different(root: str, paths: dict[int, str]) -> None:
+    if len(set(paths.values())) == len(paths):
+        return
+    seen: dict[str, int] = {}
+    for key, path in paths.items():
+        if path in seen:
+            raise ValueError(
+                f'{osp.join(root, "images.txt")}: ids {seen[path]} and {key} '
+                f'are the same image, {path}'
+            )
+        seen[path] = key

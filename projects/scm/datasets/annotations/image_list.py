@@ -9,7 +9,7 @@ MMPretrain reads.
 from array import array
 
 from .annotation_table import AnnotationTable, BoxCollector
-from .text_fields import parse_box, parse_label, parse_lines
+from .text_fields import check_different, parse_box, parse_label, parse_lines
 
 _FORM = '<path> <label, from 0> [<x0> <y0> <x1> <y1>]...'
 
@@ -25,7 +25,8 @@ def read_image_list(
     Args:
         path: The list. Paths in it contain no spaces.
         with_boxes: Whether boxes are needed; then every line has at least
-            one. Otherwise boxes are not parsed.
+            one, and no image is listed twice. Otherwise boxes are not
+            parsed, and images may be listed several times.
         num_classes: Number of classes, to check labels.
 
     Returns:
@@ -40,7 +41,7 @@ def read_image_list(
     boxes = BoxCollector() if with_boxes else None
 
     def parse(line: str) -> None:
-        image, *fields = line.split() or ('',)
+        image, *fields = line.split()
         if not fields:
             raise ValueError('there is no label')
         labels.append(parse_label(fields[0], 0, num_classes))
@@ -57,4 +58,6 @@ def read_image_list(
         images.append(image)
 
     parse_lines(path, _FORM, parse)
+    if with_boxes:
+        check_different(path, images)
     return AnnotationTable(images, labels, boxes)

@@ -21,11 +21,13 @@ def read_lines(path: str, needed_for: str = '') -> list[str]:
             missing.
 
     Returns:
-        Lines without line ends. Empty lines at the end are left out.
+        Lines without line ends and without white space before them. Empty
+        lines at the end are left out.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is not UTF-8 text, or is empty.
+        ValueError: If the file is not UTF-8 text, is empty, or has an empty
+            line between others.
     """
     try:
         text = get_text(path, encoding='utf-8-sig')
@@ -38,7 +40,12 @@ def read_lines(path: str, needed_for: str = '') -> list[str]:
     text = text.rstrip()
     if not text:
         raise ValueError(f'{path}: the file is empty')
-    return text.replace('\r\n', '\n').split('\n')
+    lines = [line.rstrip() for line in text.split('\n')]
+    if '' in lines:
+        raise ValueError(
+            f'{path}, line {lines.index("") + 1}: the line is empty'
+        )
+    return lines
 
 
 def parse_lines(
@@ -68,6 +75,28 @@ def parse_lines(
                 f'{path}, line {number}: {error}; expected {form!r}, found '
                 f'{line!r}'
             ) from error
+
+
+def check_different(path: str, images: list[str]) -> None:
+    """Refuse a file whose lines name an image twice.
+
+    Args:
+        path: The file, for the message.
+        images: The image of each of its lines.
+
+    Raises:
+        ValueError: Names the file, the second line and the image.
+    """
+    if len(set(images)) == len(images):
+        return
+    seen: dict[str, int] = {}
+    for number, image in enumerate(images, start=1):
+        first = seen.setdefault(image, number)
+        if first != number:
+            raise ValueError(
+                f'{path}, line {number}: {image!r} is listed twice, first in '
+                f'line {first}'
+            )
 
 
 def parse_int(text: str, name: str) -> int:

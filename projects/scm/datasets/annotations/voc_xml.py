@@ -2,7 +2,7 @@
 """XML files of Pascal VOC's form, in which ILSVRC publishes its boxes."""
 
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -40,6 +40,8 @@ def read_voc_xml(path: str) -> VOCAnnotation:
         raise ValueError(
             f'{path}, line {line}, column {column}: not XML ({error})'
         ) from error
+    except (LookupError, ValueError) as error:  # of the encoding it declares
+        raise ValueError(f'{path}: not XML ({error})') from error
     where = ''
     try:
         size = parse_size(*_texts(root, 'size', ('width', 'height')))
@@ -74,7 +76,8 @@ def read_voc_boxes(
     Raises:
         FileNotFoundError: If the folder does not exist, or an image has no
             file.
-        ValueError: If a file is wrong or has no box.
+        ValueError: If a file is wrong or has no box, or two files or two
+            images have one name.
     """
     if not isdir(folder):
         raise FileNotFoundError(
@@ -84,8 +87,8 @@ def read_voc_boxes(
     files = get_file_backend(folder, enable_singleton=True).list_dir_or_file(
         folder, list_dir=False, suffix='.xml', recursive=True
     )
-    found = {_stem(file): osp.join(folder, file) for file in files}
-    names = [_stem(path) for path in paths]
+    found = _by_name(files, f'{folder}: the files')
+    names = _by_name(paths, f'{folder}: the images')
     missing = [name for name in names if name not in found]
     if missing:
         raise FileNotFoundError(
@@ -94,17 +97,28 @@ def read_voc_boxes(
         )
     boxes, sizes = BoxCollector(), []
     for index, name in enumerate(names):
-        annotation = read_voc_xml(found[name])
+        file = osp.join(folder, found[name])
+        annotation = read_voc_xml(file)
         if not annotation.boxes:
-            raise ValueError(f'{found[name]}: there is no object with a box')
+            raise ValueError(f'{file}: there is no object with a box')
         sizes.append(annotation.size)
         for box in annotation.boxes:
             boxes.add(index, box)
     return boxes, sizes
 
 
-def _stem(path: str) -> str:
-    return osp.splitext(osp.basename(path))[0]
+def _by_name(paths: Iterable[str], what: str) -> dict[str, str]:
+    """Paths by their names without folder and extension, in order."""
+    found: dict[str, str] = {}
+    for path in paths:
+        name = osp.splitext(osp.basename(path))[0]
+        if name in found:
+            raise ValueError(
+                f'{what} {found[name]} and {path} have one name: an XML file '
+                'belongs to the image of its name'
+            )
+        found[name] = path
+    return found
 
 
 def _texts(

@@ -15,6 +15,7 @@ from mmengine.fileio import exists
 
 from .annotation_table import AnnotationTable, BoxCollector
 from .text_fields import (
+    check_different,
     parse_box,
     parse_label,
     parse_lines,
@@ -85,15 +86,7 @@ def read_wsoleval(
 def read_image_ids(path: str) -> list[str]:
     """Read ``image_ids.txt``: one image path a line, none of them twice."""
     ids = read_lines(path, METADATA_LAYOUT)
-    if len(set(ids)) == len(ids):
-        return ids
-    seen: set[str] = set()
-    for number, image in enumerate(ids, start=1):
-        if image in seen:
-            raise ValueError(
-                f'{path}, line {number}: {image!r} is listed twice'
-            )
-        seen.add(image)
+    check_different(path, ids)
     return ids
 
 
@@ -139,6 +132,8 @@ def read_image_sizes(path: str, index: dict[str, int]) -> array:
     def parse(line: str) -> None:
         image, width, height = _split_right(line, 2)
         start = 2 * _position(index, image)
+        if sizes[start]:
+            raise ValueError(f'{image} is listed twice')
         sizes[start], sizes[start + 1] = parse_size(width, height)
 
     parse_lines(path, '<image>,<width>,<height>', parse, METADATA_LAYOUT)
