@@ -17,14 +17,18 @@ def read(repo: Path, name: str) -> list[Requirement]:
     return [Requirement(line) for line in stripped if line]
 
 
-@pytest.fixture
-def pins(repo: Path) -> dict[str, str]:
-    """Name -> the one version of constraints.txt."""
+@pytest.fixture(params=['3.10', '3.11', '3.12'])
+def pins(repo: Path, request) -> dict[str, str]:
+    """Name -> the one version of constraints.txt for a version of Python."""
     found = {}
+    environment = {'python_version': request.param}
     for pin in read(repo, 'constraints'):
-        (specifier,) = pin.specifier
-        assert specifier.operator == '==', pin
-        found[pin.name] = specifier.version
+        if pin.marker is None or pin.marker.evaluate(environment):
+            (specifier,) = pin.specifier
+            assert specifier.operator == '==', pin
+            assert pin.name not in found
+            found[pin.name] = specifier.version
+    assert found.keys() == {pin.name for pin in read(repo, 'constraints')}
     return found
 
 
