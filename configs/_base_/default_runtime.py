@@ -9,6 +9,7 @@ default_hooks = dict(
     # that is not the test set: then set save_best, e.g. 'wsol/scm/top1_loc'.
     checkpoint=dict(max_keep_ckpts=2),
     visualization=dict(type='WSOLVisualizationHook'),
+    class_count=dict(type='ClassCountHook'),
 )
 visualizer = dict(type='WSOLVisualizer')
 

@@ -192,7 +192,7 @@ def check_truths(truths: list[Truth], where: Path) -> None:
         ValueError: If there is no image, one is listed twice, or a box is
             missing or wrong; the message names the image.
     """
-    from projects.scm.structures import validate_boxes
+    from projects.scm.structures import BOX_TOLERANCE, validate_boxes
 
     if not truths:
         raise ValueError(f'{where}: no images')
@@ -206,5 +206,5 @@ def check_truths(truths: list[Truth], where: Path) -> None:
                 truth.boxes,
                 truth.size_wh,
                 name=f'{where}: {truth.name}',
-                tolerance=1,
+                tolerance=BOX_TOLERANCE,
             )

@@ -21,7 +21,7 @@ class TestRun:
     has_ranking = True
 
     def __init__(self, path: Path, truths: list[Truth] | None) -> None:
-        from projects.scm.structures import validate_boxes
+        from projects.scm.structures import BOX_TOLERANCE, validate_boxes
         from projects.scm.visualization.report.records import load_records
 
         self.records = load_records(path)
@@ -34,7 +34,7 @@ class TestRun:
                 own,
                 record.size_wh,
                 name=f'{path}: {record.img_path}',
-                tolerance=1,
+                tolerance=BOX_TOLERANCE,
             )
 
     def _replaced(self, path: Path, truths: list[Truth]) -> list[Any]:

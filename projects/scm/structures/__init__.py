@@ -2,6 +2,7 @@
 """Plain structures: boxes, score maps, token features."""
 
 from .boxes import (
+    BOX_TOLERANCE,
     boxes_to_frame,
     coverage_inclusive,
     iou_half_open,
@@ -25,6 +26,7 @@ from .score_maps import (
 from .tokens import TokenFeatures
 
 __all__ = [
+    'BOX_TOLERANCE',
     'CONTOURS',
     'INTERPOLATIONS',
     'TokenFeatures',

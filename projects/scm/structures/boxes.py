@@ -17,6 +17,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+#: Pixels that an annotated box may reach beyond its image: lists that count
+#: pixels from 1, or round, do so.
+BOX_TOLERANCE = 1.0
+
 
 def _as_boxes(boxes: ArrayLike, name: str = 'boxes') -> np.ndarray:
     """Return ``boxes`` as float64 of shape (n, 4), or say why not."""

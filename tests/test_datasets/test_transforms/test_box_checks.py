@@ -6,6 +6,7 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import TRANSFORMS
 
 from projects.scm.datasets.transforms import check_box_transforms
+from projects.scm.datasets.transforms.box_checks import check_annotation
 
 LOAD_BOXES = {'type': 'LoadAnnotations', 'with_label': False}
 
@@ -92,3 +93,39 @@ def test_accepted_transforms_move_boxes_with_pixels(step):
     ys, xs = np.nonzero(results['img'][..., 0] > 127)
     found = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
     np.testing.assert_allclose(results['gt_bboxes'], [found])
+
+
+def annotated(*boxes, **more):
+    instances = [{'bbox': list(box), 'ignore_flag': 0} for box in boxes]
+    return {'ori_shape': (30, 40), 'instances': instances, **more}
+
+
+def test_annotations_that_fit():
+    check_annotation({})
+    check_annotation({'ori_shape': (30, 40)})
+    check_annotation(annotated())
+    check_annotation(annotated((0, 0, 41, 31), (1, 2, 3, 4)))
+    check_annotation(annotated((1, 2, 3, 4), width=40, height=30))
+    results = annotated((1, 2, 300, 4))
+    results['instances'][0]['ignore_flag'] = 1
+    check_annotation(results)
+
+
+@pytest.mark.parametrize(
+    ('results', 'message'),
+    [
+        (
+            annotated((1, 2, 3, 4), (1, 2, 42, 4)),
+            r'box 1 \[1.0, 2.0, 42.0, 4.0\] leaves its image of 40x30 pixels',
+        ),
+        (annotated((1, 2, 3, 32)), 'leaves its image of 40x30 pixels'),
+        (annotated((1, 2, 3, float('nan'))), 'is not finite'),
+        (
+            annotated((1, 2, 3, 4), width=30, height=40),
+            '40x30 pixels, but its boxes were annotated in 30x40 pixels',
+        ),
+    ],
+)
+def test_annotations_of_another_image(results, message):
+    with pytest.raises(ValueError, match=message):
+        check_annotation(results)

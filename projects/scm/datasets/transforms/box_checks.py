@@ -1,11 +1,13 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""A check that boxes stay where their pixels are."""
+"""Checks that boxes lie where their pixels are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmcv.transforms import LoadAnnotations
 from mmpretrain.datasets import transforms as mmpretrain_transforms
+
+from projects.scm.structures import BOX_TOLERANCE, validate_boxes
 
 #: Transforms of MMPretrain that move pixels and leave ``gt_bboxes`` alone.
 MOVES_PIXELS_ONLY = tuple(
@@ -59,6 +61,43 @@ def check_box_transforms(transforms: Sequence[Any], with_boxes: bool) -> None:
                 'none), or use a transform that moves both, such as Resize, '
                 'CenterCrop or RandomFlip'
             )
+
+
+def check_annotation(results: Mapping[str, Any]) -> None:
+    """Refuse boxes that belong to another image than the one that was read.
+
+    Readers know the size of an image from a list at best; here it is known
+    from the image itself. Without this check, transforms would cut off what
+    lies outside.
+
+    Args:
+        results (Mapping): Result dict of a pipeline: ``ori_shape``,
+            ``instances`` and, where the annotation tells them, ``width`` and
+            ``height``. Without ``instances`` nothing is checked.
+
+    Raises:
+        ValueError: If the image is not of the annotated size, or a box that
+            is not ignored leaves it or has no area.
+    """
+    if 'ori_shape' not in results or not results.get('instances'):
+        return
+    height, width = results['ori_shape'][:2]
+    listed = results.get('width', width), results.get('height', height)
+    if listed != (width, height):
+        raise ValueError(
+            f'the image has {width}x{height} pixels, but its boxes were '
+            f'annotated in {listed[0]}x{listed[1]} pixels: expected the '
+            'original image, is it a resized or rotated copy?'
+        )
+    boxes = [
+        instance['bbox']
+        for instance in results['instances']
+        if not instance.get('ignore_flag', 0)
+    ]
+    if boxes:
+        validate_boxes(
+            boxes, (width, height), name='instances', tolerance=BOX_TOLERANCE
+        )
 
 
 def _flatten(step: Any) -> Iterator[Any]:

@@ -7,6 +7,8 @@ from mmengine.structures import InstanceData
 from mmpretrain.datasets.transforms import PackInputs
 from mmpretrain.registry import TRANSFORMS
 
+from .box_checks import check_annotation
+
 
 @TRANSFORMS.register_module()
 class PackWSOLInputs(PackInputs):
@@ -73,7 +75,12 @@ class PackWSOLInputs(PackInputs):
 
         Returns:
             dict: ``inputs`` and ``data_samples``.
+
+        Raises:
+            ValueError: If a box leaves its image, see
+                :func:`~.box_checks.check_annotation`.
         """
+        check_annotation(results)
         if 'img_shape' in results:
             shape = tuple(results['img_shape'][:2])
             results = {**results, 'img_shape': shape}

@@ -1,7 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Hooks: pictures while testing, calibration scalars while training."""
+"""Hooks: pictures, calibration scalars, a check of the classes."""
 
 from .calibration_log_hook import CalibrationLogHook
+from .class_count_hook import ClassCountHook
 from .visualization_hook import WSOLVisualizationHook
 
-__all__ = ['CalibrationLogHook', 'WSOLVisualizationHook']
+__all__ = ['CalibrationLogHook', 'ClassCountHook', 'WSOLVisualizationHook']

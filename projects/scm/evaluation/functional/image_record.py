@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import (
+    BOX_TOLERANCE,
     boxes_to_frame,
     resize_score_map,
     validate_boxes,
@@ -139,7 +140,9 @@ def record_image(
         ValueError: If a map or box is not as described; the message names
             the image.
     """
-    boxes = validate_boxes(gt_boxes, image_size_wh, name=name, tolerance=1)
+    boxes = validate_boxes(
+        gt_boxes, image_size_wh, name=name, tolerance=BOX_TOLERANCE
+    )
     needy = [p.name for p in plan.protocols if p.needs_ranking]
     if ranking is None and needy:
         raise ValueError(
