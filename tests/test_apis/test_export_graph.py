@@ -119,7 +119,8 @@ def test_compare_finds_differences() -> None:
                 for out in LocalizationGraph(other)(torch.from_numpy(images))
             ]
 
-    assert max(compare(model, run, [batch]).values()) == 0
+    # The graph makes all maps and pools them, the model takes shortcuts.
+    assert max(compare(model, run, [batch]).values()) < 1e-6
     with torch.no_grad():
         other.head.semantic.bias += 1e-3
     deviations = compare(model, run, [batch])

@@ -32,20 +32,21 @@ LITERAL = 'SCM, literal'
 class LiteralCalibration(SpatialCalibration):
     """The calibration with dense matrices and autograd."""
 
-    def forward(
+    def pooled(
         self,
         semantic: Tensor,
         attention: Tensor,
         features: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """As the parent's, on the semantic map."""
-        return load_oracle().dense_calibration(
+    ) -> Tensor:
+        """As the parent's, on the semantic map, which is made."""
+        calibrated, _ = load_oracle().dense_calibration(
             semantic,
             attention,
             [block.iterations for block in self.blocks],
             [block.balance for block in self.blocks],
             [block.threshold for block in self.blocks],
         )
+        return calibrated.mean((2, 3))
 
 
 class LiteralAttention(FusedAttentionTap):

@@ -5,6 +5,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ class LocalizationGraph(nn.Module):
         """
         inputs = pixels.flip(1) if self.flip else pixels
         feats = self.neck(self._tokens((inputs - self.mean) / self.std))
+        # All maps, since the shortcuts of the head need operators that not
+        # every runtime has (Col2Im).
         logits, semantic, attention = self.head.forward_maps(feats)
         labels = logits.topk(self.topk).indices
         index = labels[..., None, None].expand(-1, -1, *attention.shape[1:])
@@ -304,12 +307,13 @@ def _expected(
     inputs = pixels.flip(1)  # pipelines load BGR
     samples = [DataSample() for _ in inputs]
     data = model.data_preprocessor({'inputs': inputs, 'data_samples': samples})
-    logits, semantic, attention = model.head.forward_maps(
-        model.extract_feat(data['inputs'])
-    )
+    feats = model.extract_feat(data['inputs'])
+    logits = model.head(feats)
     for sample, score in zip(samples, logits.softmax(1), strict=True):
         sample.set_pred_score(score).set_pred_label(score.argmax())
-    model.head.fill_maps(samples, semantic, attention, map_topk=topk)
+    model.head.fill_maps(
+        samples, partial(model.head.score_maps, feats), map_topk=topk
+    )
     return dict(
         logits=logits.numpy(),
         labels=np.stack([s.score_map_labels.numpy() for s in samples]),

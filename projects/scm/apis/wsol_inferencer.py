@@ -2,6 +2,7 @@
 """Classes, score maps and boxes of any picture."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from os import PathLike
 from pathlib import Path
@@ -275,16 +276,17 @@ class WSOLInferencer(BaseInferencer):
         model = self.model
         batch = model.data_preprocessor(inputs, training=False)
         feats = model.extract_feat(batch['inputs'])
-        logits, semantic, attention = model.head.forward_maps(feats)
         samples = batch['data_samples']
-        scores = logits.float().softmax(1)
+        scores = model.head(feats).float().softmax(1)
         for sample, score in zip(samples, scores, strict=True):
             sample.set_pred_score(score)
             sample.set_pred_label(score.argmax(0, keepdim=True))
             if isinstance(target, int):
                 # The head keeps the map of the annotated class, too.
                 sample.set_gt_label(target)
-        model.head.fill_maps(samples, semantic, attention, map_topk=topk)
+        model.head.fill_maps(
+            samples, partial(model.head.score_maps, feats), map_topk=topk
+        )
         options = {**model.head.box_cfg, **box_options}
         return [
             self._finish_sample(sample.cpu(), target, options)

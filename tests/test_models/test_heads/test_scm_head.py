@@ -45,7 +45,8 @@ def test_prediction_never_runs_the_calibration():
     def fail(*args):
         raise AssertionError('the calibration ran')
 
-    head.calibration.forward = fail
+    for block in head.calibration.blocks:
+        block.activation = fail
     head.eval()
     head(tokens())
     head.predict(tokens(), samples())

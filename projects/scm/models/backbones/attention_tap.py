@@ -126,8 +126,9 @@ class FusedAttentionTap(_AttentionTap):
             Tensor: Shape (B, heads, N, d).
         """
         scale = query.size(-1) ** -0.5 if self.scale is None else self.scale
-        logits = (query[:, :, :1] * scale) @ key.transpose(-2, -1)
-        self.put(logits.softmax(-1).mean(1).squeeze(1))
+        # A product of matrices would copy the keys, and keep the copy.
+        logits = torch.linalg.vecdot(query[:, :, :1] * scale, key)
+        self.put(logits.softmax(-1).mean(1))
         return F.scaled_dot_product_attention(
             query, key, value, dropout_p=dropout_p, scale=scale
         )

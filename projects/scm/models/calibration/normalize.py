@@ -13,7 +13,7 @@ _LAST_DENOMINATOR = 19
 
 
 def _continued_fraction(z: Tensor) -> tuple[Tensor, Tensor]:
-    """u as above, and v with u = z² / (3 + v)."""
+    """Return u as above, and v with u = z² / (3 + v)."""
     square = z.square()
     rest = square / _LAST_DENOMINATOR
     for denominator in range(_LAST_DENOMINATOR - 2, 3, -2):

@@ -175,6 +175,28 @@ class SpatialCalibration(nn.Module):
         )
         return _full_precision(semantic) * gain.unsqueeze(1), attention
 
+    def pooled(
+        self,
+        semantic: Tensor,
+        attention: Tensor,
+        features: Tensor | None = None,
+    ) -> Tensor:
+        """Spatial mean of the calibrated S, without making S.
+
+        Args:
+            semantic (Tensor): As for :meth:`forward`, and so are the others.
+            attention (Tensor): F⁰.
+            features (Tensor, optional): What positions are coupled by.
+
+        Returns:
+            Tensor: Shape (B, C), at least float32.
+        """
+        *_, (gain, _) = _gains(self.blocks, semantic, attention, features)
+        with torch.autocast(gain.device.type, enabled=False):
+            flat = _full_precision(semantic).flatten(2)
+            total = flat @ gain.flatten(1).unsqueeze(2)
+            return total.squeeze(2) / flat.size(2)
+
     def trace(
         self,
         semantic: Tensor,

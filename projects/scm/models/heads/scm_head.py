@@ -77,10 +77,9 @@ class SCMHead(TSCAMHead):
             )
         tokens = self.pre_logits(feats)
         features = tokens.patch if self.similarity == 'embedding' else None
-        semantic, _ = self.calibration(
+        return self.calibration.pooled(
             self.semantic_map(tokens), self.attention_map(tokens), features
         )
-        return semantic.mean((2, 3))
 
     def loss(
         self, feats: tuple, data_samples: Sequence[DataSample], **kwargs: Any

@@ -1,7 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Semantic map, coupling with the attention map, loss and prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from mmengine.structures import InstanceData
 from mmpretrain.models.heads import ClsHead
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from projects.scm.structures import TokenFeatures, score_map_to_boxes
+
+from .semantic_convolution import SemanticConvolution
 
 
 @MODELS.register_module()
@@ -63,8 +66,7 @@ class TSCAMHead(ClsHead):
         self.map_topk = map_topk
         self.box_cfg = dict(threshold=0.1)
         self.box_cfg.update(box_cfg or {})
-        # Left with the default initialisation, as in the published code.
-        self.semantic = nn.Conv2d(in_channels, num_classes, 3, padding=1)
+        self.semantic = SemanticConvolution(in_channels, num_classes)
 
     def pre_logits(self, feats: tuple) -> TokenFeatures:
         """The token features of the last stage.
@@ -97,20 +99,33 @@ class TSCAMHead(ClsHead):
             )
         return tokens
 
-    def semantic_map(self, tokens: TokenFeatures) -> Tensor:
-        """Semantic map S, shape (B, C, h, w), without any normalisation."""
-        return self.semantic(tokens.patch)
+    def semantic_map(
+        self, tokens: TokenFeatures, labels: Tensor | None = None
+    ) -> Tensor:
+        """Semantic map S, without any normalisation.
+
+        Args:
+            tokens (TokenFeatures): Of :meth:`pre_logits`.
+            labels (Tensor, optional): The classes wanted, int64 (B, k), which
+                cost much less than all. Defaults to None, all.
+
+        Returns:
+            Tensor: Shape (B, C, h, w), or (B, k, h, w).
+        """
+        if labels is None:
+            return self.semantic(tokens.patch)
+        return self.semantic.select(tokens.patch, labels)
 
     def attention_map(self, tokens: TokenFeatures) -> Tensor:
         """Attention map F, shape (B, h, w): sum over layers, in [0, K]."""
         return tokens.cls_attention.sum(1)
 
     def forward(self, feats: tuple) -> Tensor:
-        """Logits, shape (B, C); nothing that only training or maps need."""
-        return self.semantic_map(self.pre_logits(feats)).mean((2, 3))
+        """Logits, the spatial mean of the semantic map, shape (B, C)."""
+        return self.semantic.pooled(self.pre_logits(feats).patch)
 
     def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits and what score maps are made of.
+        """Logits and what score maps are made of, for all classes.
 
         Args:
             feats (tuple[TokenFeatures]): What the backbone returned.
@@ -144,16 +159,28 @@ class TSCAMHead(ClsHead):
             ``bboxes`` (n, 4) xyxy in pixels of the original image,
             ``scores`` and ``labels`` (n,) of the predicted class.
         """
-        logits, semantic, attention = self.forward_maps(feats)
-        samples = self._get_predictions(logits, data_samples)
-        self.fill_maps(samples, semantic, attention)
+        samples = self._get_predictions(self(feats), data_samples)
+        self.fill_maps(samples, partial(self.score_maps, feats))
         return samples
+
+    def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
+        """Score maps F ∘ S of some classes.
+
+        Args:
+            feats (tuple[TokenFeatures]): What the backbone returned.
+            labels (Tensor): The classes, int64 (B, k).
+
+        Returns:
+            Tensor: Raw maps, shape (B, k, h, w).
+        """
+        tokens = self.pre_logits(feats)
+        semantic = self.semantic_map(tokens, labels)
+        return semantic * self.attention_map(tokens).unsqueeze(1)
 
     def fill_maps(
         self,
         samples: Sequence[DataSample],
-        semantic: Tensor,
-        attention: Tensor,
+        score_maps: Callable[[Tensor], Tensor],
         map_topk: int | None = None,
     ) -> None:
         """Add score maps and boxes to samples that have class scores.
@@ -161,8 +188,8 @@ class TSCAMHead(ClsHead):
         Args:
             samples (Sequence[DataSample]): With ``pred_score`` and
                 ``pred_label``; filled as :meth:`predict` says.
-            semantic (Tensor): Semantic maps, shape (B, C, h, w).
-            attention (Tensor): Attention maps, shape (B, h, w).
+            score_maps (Callable): Gives the raw maps (B, k, h, w) of the
+                classes (B, k), as :meth:`score_maps` does.
             map_topk (int, optional): Overrides ``self.map_topk``.
         """
         topk = map_topk or self.map_topk or self.num_classes
@@ -178,8 +205,7 @@ class TSCAMHead(ClsHead):
                 for count, more in zip(counts, missing, strict=True)
             ]
             labels = torch.cat([labels, truth], 1)
-        index = labels[..., None, None].expand(-1, -1, *attention.shape[1:])
-        maps = (semantic.gather(1, index) * attention.unsqueeze(1)).float()
+        maps = score_maps(labels).float()
         best = maps[:, 0].detach().cpu().numpy()
         for i, (sample, count) in enumerate(zip(samples, counts, strict=True)):
             # Copies: a pickle of a view holds the whole batch.

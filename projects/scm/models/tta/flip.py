@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Test-time augmentation that knows score maps have a left and a right."""
 
-import torch
 from mmengine.model import BaseTTAModel
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
@@ -75,9 +74,6 @@ class FlipTTA(BaseTTAModel):
         merged = plain.new()
         merged.set_pred_score(scores).set_pred_label(scores.argmax())
         self.module.head.fill_maps(
-            [merged],
-            maps.unsqueeze(0),
-            torch.ones_like(maps[:1]),
-            self._map_topk,
+            [merged], lambda labels: maps[labels], self._map_topk
         )
         return merged
