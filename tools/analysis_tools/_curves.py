@@ -1,7 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Curves over the score map threshold, as PNG and SVG."""
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
 
     mpl.use('Agg')
     from matplotlib import pyplot as plt
+
+    from projects.scm.utils import write_file
 
     panels = content.get('protocols') or [content['masks']]
     figure, axes = plt.subplots(
@@ -34,12 +36,10 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
         axis.set(xlabel='threshold', ylabel='percent', xlim=(0, 1))
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
     for ending in ('png', 'svg'):
-        target = path.with_name(f'{path.name}.{ending}')
-        temporary = target.with_name(f'.{os.getpid()}.{target.name}')
-        figure.savefig(temporary, format=ending, dpi=120)
-        os.replace(temporary, target)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, dpi=120)
+        write_file(path.with_name(f'{path.name}.{ending}'), buffer.getvalue())
     plt.close(figure)
 
 

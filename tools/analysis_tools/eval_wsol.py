@@ -19,7 +19,6 @@ Everything is checked before anything is scored.
 
 import argparse
 import functools
-import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
@@ -200,13 +199,6 @@ def for_all(
         yield from bar(pool.imap(_work, range(count), chunksize=8))
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file at once or not at all."""
-    from projects.scm.visualization import write_file
-
-    write_file(path, (json.dumps(content, indent=2) + '\n').encode())
-
-
 def score_boxes(args: argparse.Namespace, source: Any) -> dict[str, Any]:
     """Score against boxes, print a table, return all figures."""
     from projects.scm.evaluation.functional import (
@@ -307,6 +299,8 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
     if args.json:
+        from projects.scm.utils import write_json
+
         write_json(args.json, content)
     if args.plot:
         from _curves import draw_curves

@@ -12,7 +12,7 @@ prefers another class, whose map happens to cover the object well.
 """
 
 import argparse
-import os
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.patches import Rectangle
 
+    from projects.scm.utils import write_file
+
     figure, axes = plt.subplots(
         len(rows),
         len(THRESHOLDS),
@@ -143,11 +145,10 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure.canvas.draw()
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba()))
     plt.close(figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{os.getpid()}.{path.name}')
+    buffer = io.BytesIO()
     # A palette makes the file four times smaller.
-    picture.convert('RGB').quantize(128).save(temporary, optimize=True)
-    os.replace(temporary, path)
+    picture.convert('RGB').quantize(128).save(buffer, 'PNG', optimize=True)
+    write_file(path, buffer.getvalue())
 
 
 def main(argv: list[str] | None = None) -> None:

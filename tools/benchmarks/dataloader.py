@@ -20,7 +20,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import random
 import resource
 import statistics
@@ -207,23 +206,14 @@ def measure_list(rows: int, with_boxes: bool) -> dict:
         return queue.get()
 
 
-def describe_machine() -> dict:
+def describe_setup() -> dict:
     """What the figures depend on."""
     import PIL
-    import torch
+    from measuring import describe_machine
     from PIL import features
 
-    model = ''
-    if Path('/proc/cpuinfo').is_file():
-        for line in Path('/proc/cpuinfo').read_text().splitlines():
-            if line.startswith('model name'):
-                model = line.partition(':')[2].strip()
-                break
     return {
-        'cpu': model or platform.processor(),
-        'cores': os.cpu_count(),
-        'python': platform.python_version(),
-        'torch': torch.__version__,
+        **describe_machine('cpu'),
         'pillow': PIL.__version__,
         'jpeg': features.version('jpg'),
         'libjpeg_turbo': features.check_feature('libjpeg_turbo'),
@@ -340,18 +330,16 @@ def main() -> None:
     args = parse_args()
     make_importable()
     import projects.scm  # noqa: F401  registers the datasets
+    from projects.scm.utils import write_json
 
-    figures = {'machine': describe_machine()}
+    figures = {'machine': describe_setup()}
     print(json.dumps(figures['machine']))
     for measure in (image_figures, list_figures):
         for name, rows in measure(args):
             figures[name] = rows
             print(f'\n{name}\n{table(rows)}')
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = args.out.with_name(f'.{args.out.name}.tmp')
-        temporary.write_text(json.dumps(figures, indent=2) + '\n')
-        os.replace(temporary, args.out)
+        write_json(args.out, figures)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ The loops are those of ``tests/test_evaluation``, so this runs in a checkout.
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import time
@@ -39,6 +38,7 @@ from projects.scm.evaluation.functional import (  # noqa: E402
     record_image,
     summarize,
 )
+from projects.scm.utils import write_json  # noqa: E402
 
 try:
     from literal_loop import loop_boxes, loop_counts
@@ -320,10 +320,7 @@ def main(argv: list[str] | None = None) -> None:
             'verified_maps': args.verify,
             'rows': rows,
         }
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        temporary = args.json.with_name(f'.{args.json.name}.{os.getpid()}')
-        temporary.write_text(json.dumps(report, indent=2) + '\n')
-        os.replace(temporary, args.json)
+        write_json(args.json, report)
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from projects.scm.models.backbones import TSCAMViT, convert_official_keys
 from projects.scm.models.heads import SCMHead, TSCAMHead
-from projects.scm.visualization import write_file
+from projects.scm.utils import write_file
 
 CALIBRATION = 'head.calibration.'
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from projects.scm.structures import xyxy_to_xywh
-from projects.scm.visualization import write_file
+from projects.scm.utils import write_file
 
 CSV_FIELDS = (
     'image',

@@ -14,7 +14,7 @@ from .panels import Panel, map_caption, stack_sheets, tile_panels
 from .reading import open_picture, read_picture
 from .samples import input_to_rgb, sample_panels
 from .visualizer import WSOLVisualizer
-from .writing import write_file, write_picture
+from .writing import write_picture
 
 __all__ = [
     'GT_COLOR',
@@ -33,6 +33,5 @@ __all__ = [
     'sample_panels',
     'stack_sheets',
     'tile_panels',
-    'write_file',
     'write_picture',
 ]

@@ -1,43 +1,19 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Writes files so that nobody ever finds half of one."""
+"""Writes pictures."""
 
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-__all__ = ['write_file', 'write_picture']
+from projects.scm.utils import write_file
 
-
-def write_file(path: str | Path, data: bytes) -> None:
-    """Write a file at once: it appears whole, or not at all.
-
-    Args:
-        path (str | Path): Missing folders are made.
-        data (bytes): Its content.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        prefix=f'.{path.name}.', dir=path.parent
-    )
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(data)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+__all__ = ['write_picture']
 
 
 def write_picture(path: str | Path, image: np.ndarray) -> None:
-    """Write a picture, in the format that the name's suffix tells.
+    """Write a picture at once, in the format that the suffix tells.
 
     Args:
         path (str | Path): ``*.png``, ``*.jpg``, ``*.webp``…

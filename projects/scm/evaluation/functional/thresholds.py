@@ -18,6 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from projects.scm.utils import write_json
+
 TYPES = ('oracle', 'fixed', 'val', 'otsu')
 
 
@@ -164,16 +166,12 @@ def save_thresholds(
         split (str, optional): The split they were chosen on.
         num_images (int): Size of the split.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         'split': split,
         'num_images': num_images,
         'thresholds': {k: dict(v) for k, v in thresholds.items()},
     }
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_text(json.dumps(content, indent=2) + '\n')
-    os.replace(temporary, path)
+    write_json(path, content)
 
 
 def load_thresholds(path: str | os.PathLike) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
 
 from projects.scm.structures import score_map_to_boxes, xyxy_to_xywh
-from projects.scm.visualization import write_file
+from projects.scm.utils import write_file
 
 from .on_cpu import on_cpu
 

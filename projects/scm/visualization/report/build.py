@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.progress import track
 
+from projects.scm.utils import write_file
 from projects.scm.visualization.report.measures import (
     build_plan,
     measure_run,
@@ -22,7 +23,6 @@ from projects.scm.visualization.report.thumbnails import (
     encode_thumbnails,
     locate,
 )
-from projects.scm.visualization.writing import write_file
 
 __all__ = ['build_report', 'folder_names', 'read_class_names']
 
