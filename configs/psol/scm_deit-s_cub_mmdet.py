@@ -11,6 +11,7 @@ custom_imports = dict(
     imports=['projects.scm', 'projects.scm.mmdet'],
     allow_failed_imports=False,
 )
+custom_hooks = []  # those of the model are for training, by mmpretrain
 
 model = dict(
     _delete_=True,
