@@ -121,6 +121,8 @@ setup(
         read_requirements('runtime') + read_requirements('mminstall')
     ),
     extras_require={
+        'demo': read_requirements('demo'),
+        'docs': read_requirements('docs'),
         'export': read_requirements('export'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),

@@ -1,7 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A page to try a model on: a picture in, boxes and heat maps out.
 
-Needs Gradio (``pip install gradio``). Example::
+Needs Gradio (``pip install -r requirements/demo.txt``). Example::
 
     python demo/gradio_app.py configs/scm_deit-s_cub.py scm_deit-s_cub.pth
 """

@@ -136,6 +136,7 @@ fi
 step 'the other packages'
 install --no-build-isolation -r requirements/runtime.txt \
     -r requirements/mminstall.txt -r requirements/optional.txt \
+    -r requirements/demo.txt -r requirements/docs.txt \
     -r requirements/tests.txt
 
 step 'this project'

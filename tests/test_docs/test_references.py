@@ -22,6 +22,10 @@ LAUNCHERS = {
     for name in ('dist', 'slurm')
     for task in ('train', 'test')
 }
+# Their options are those of subcommands.
+SUBCOMMANDS = {
+    'tools/analysis_tools/analyze_logs.py': ['plot_curve', 'cal_train_time'],
+}
 # Settings that are whole dicts and not in the bases.
 NEW_SETTINGS = {'clip_grad'}
 # What is after these words is not for the tool.
@@ -75,17 +79,20 @@ def known_options(tool):
     program = sys.executable if tool.endswith('.py') else 'bash'
     if tool in LAUNCHERS:
         return known_options(LAUNCHERS[tool])
-    result = subprocess.run(
-        [program, str(REPO / tool), '--help'],
-        capture_output=True,
-        text=True,
-        cwd=REPO,
-        check=False,
-    )
-    if 'install_mmcv_ops.sh' in result.stderr:
-        pytest.skip(f'{tool} needs the compiled operators of mmcv')
-    assert result.returncode == 0, result.stderr
-    return set(OPTION.findall(result.stdout))
+    found = set()
+    for subcommand in SUBCOMMANDS.get(tool, ['']):
+        result = subprocess.run(
+            [program, str(REPO / tool), *subcommand.split(), '--help'],
+            capture_output=True,
+            text=True,
+            cwd=REPO,
+            check=False,
+        )
+        if 'install_mmcv_ops.sh' in result.stderr:
+            pytest.skip(f'{tool} needs the compiled operators of mmcv')
+        assert result.returncode == 0, result.stderr
+        found |= set(OPTION.findall(result.stdout))
+    return found
 
 
 @pytest.mark.parametrize('page', PAGES, ids=ids(PAGES))

@@ -8,7 +8,15 @@ from packaging.requirements import Requirement
 
 from projects.scm.utils.environment import REQUIRED_MODULES
 
-FILES = ('runtime', 'mminstall', 'optional', 'tests')
+FILES = (
+    'runtime',
+    'mminstall',
+    'optional',
+    'export',
+    'demo',
+    'docs',
+    'tests',
+)
 
 
 def read(repo: Path, name: str) -> list[Requirement]:

@@ -1,0 +1,23 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Plot learning curves: mmpretrain's analyze_logs.py, see its arguments."""
+
+import runpy
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable
+
+
+def main() -> None:
+    """Run the tool."""
+    make_importable()
+    from projects.scm.utils.upstream_tools import find_upstream_tool
+
+    tool = find_upstream_tool('analysis_tools/analyze_logs')
+    runpy.run_path(str(tool), run_name='__main__')
+
+
+if __name__ == '__main__':
+    main()
