@@ -48,7 +48,8 @@ def make_step(
     model = models.build_model(name, classes, size, arch, with_cp).to(device)
     model.train()
     # MMEngine would list the options of every parameter.
-    MMLogger.get_instance('benchmark', log_level='WARNING')
+    if not MMLogger.check_instance_created('benchmark'):
+        MMLogger.get_instance('benchmark', log_level='WARNING')
     schedule = measuring.REPO / 'configs' / '_base_' / 'schedules'
     cfg = Config.fromfile(schedule / 'scm_cub.py').optim_wrapper
     optim_wrapper = build_optim_wrapper(model, cfg)
