@@ -3,6 +3,7 @@
 
 import copy
 import pickle
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -210,3 +211,22 @@ def test_gradient_accumulation(head, images, samples) -> None:
         moved = (value - start[name]).norm()
         assert moved > 0
         assert (steps[1][name] - value).norm() < 1e-4 * moved
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_nothing_stays_behind_on_the_cpu(head, monkeypatch):
+    """As on a GPU, where tensors of two devices do not mix."""
+    # There is no autocast of the device that only has shapes.
+    monkeypatch.setattr(torch, 'autocast', lambda *_, **__: nullcontext())
+    model = build(head).to('meta')
+    labels = torch.zeros(2, 3, dtype=torch.long, device='meta')
+
+    feats = model.extract_feat(torch.empty(2, 3, 64, 64, device='meta'))
+    name = 'calibrated_logits' if head == 'SCMHead' else 'forward'
+    logits = getattr(model.head, name)(feats)
+    logits.sum().backward()
+    maps = model.head.score_maps(feats, labels)
+
+    assert (logits.shape, maps.shape) == ((2, 7), (2, 3, 4, 4))
+    for key, parameter in model.named_parameters():
+        assert parameter.grad.device.type == 'meta', key
