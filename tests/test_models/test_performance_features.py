@@ -3,7 +3,7 @@
 
 import copy
 import pickle
-from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import torch
@@ -14,6 +14,9 @@ from mmengine.runner.activation_checkpointing import (
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch.autograd.graph import saved_tensors_hooks
+
+from projects.scm.models.calibration import spatial_calibration
+from projects.scm.models.calibration.newton_schulz import newton_schulz_apply
 
 HEADS = ('TSCAMHead', 'SCMHead')
 BACKBONES = (
@@ -213,20 +216,25 @@ def test_gradient_accumulation(head, images, samples) -> None:
         assert (steps[1][name] - value).norm() < 1e-4 * moved
 
 
+@pytest.mark.parametrize('spectral', [True, False])
 @pytest.mark.parametrize('head', HEADS)
-def test_nothing_stays_behind_on_the_cpu(head, monkeypatch):
-    """As on a GPU, where tensors of two devices do not mix."""
-    # There is no autocast of the device that only has shapes.
-    monkeypatch.setattr(torch, 'autocast', lambda *_, **__: nullcontext())
-    model = build(head).to('meta')
-    labels = torch.zeros(2, 3, dtype=torch.long, device='meta')
+def test_nothing_is_made_on_the_default_device(
+    head, spectral, images, samples, monkeypatch
+):
+    """Else a model on a GPU would meet tensors of the CPU."""
+    monkeypatch.setattr(
+        spatial_calibration,
+        'newton_schulz_apply',
+        partial(newton_schulz_apply, spectral=spectral),
+    )
+    model = build(head)
+    loss, gradients = loss_and_gradients(model, images, samples)
+    maps = model.eval().predict(images, samples)[0].score_maps
 
-    feats = model.extract_feat(torch.empty(2, 3, 64, 64, device='meta'))
-    name = 'calibrated_logits' if head == 'SCMHead' else 'forward'
-    logits = getattr(model.head, name)(feats)
-    logits.sum().backward()
-    maps = model.head.score_maps(feats, labels)
+    with torch.device('meta'):  # of all that is made without a device
+        predicted = model.predict(images, samples)[0].score_maps
+        model.train()
+        others = loss_and_gradients(model, images, samples)
 
-    assert (logits.shape, maps.shape) == ((2, 7), (2, 3, 4, 4))
-    for key, parameter in model.named_parameters():
-        assert parameter.grad.device.type == 'meta', key
+    torch.testing.assert_close(predicted, maps, rtol=0, atol=0)
+    torch.testing.assert_close(others, (loss, gradients), rtol=0, atol=0)
