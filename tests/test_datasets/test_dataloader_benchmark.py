@@ -32,7 +32,7 @@ def test_command_line(repo, tmp_path):
         sys.executable, repo / 'tools' / 'benchmarks' / 'dataloader.py',
         '--images', '6', '--size', '64', '48', '--workers', '0', '1',
         '--batch-size', '4', '--repeats', '1', '--list-rows', '3000',
-        '--out', out,
+        '--out', out, '--plot', tmp_path / 'drawn',
     ]  # fmt: skip
     result = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=False
@@ -56,3 +56,5 @@ def test_command_line(repo, tmp_path):
             # The list itself is shared, not copied into the worker.
             assert row['private_mb_of_a_worker'] < 5
     assert list(out.parent.iterdir()) == [out]
+    drawn = (tmp_path / 'drawn' / 'performance_loader.svg').read_text()
+    assert drawn.rstrip().endswith('</svg>')

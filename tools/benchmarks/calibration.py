@@ -186,19 +186,12 @@ def main() -> None:
         '--seeds', type=int, default=8, help='of --accuracy (default: 8)'
     )
     args = parser.parse_args()
-    record = reporting.read_json(args.source) if args.source else measure(args)
-    reporting.print_table(reporting.case_rows(record, FAST))
+    record = (
+        reporting.read_record(args.source) if args.source else measure(args)
+    )
+    reporting.finish(record, args, FAST, 'ms, forward + backward', log=True)
     if 'accuracy' in record:
         reporting.print_table(record['accuracy'])
-    if args.out:
-        reporting.write_json(args.out, record)
-    if args.plot:
-        reporting.plot_cases(
-            args.plot / 'performance_calibration.svg',
-            record,
-            'ms, forward + backward',
-            log=True,
-        )
 
 
 if __name__ == '__main__':

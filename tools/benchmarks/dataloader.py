@@ -282,6 +282,34 @@ def list_figures(args: argparse.Namespace) -> Iterator[tuple[str, list]]:
         )
 
 
+def plot_rates(file: Path, rates: list[dict]) -> None:
+    """Draw images per second over workers."""
+    import matplotlib as mpl
+
+    mpl.use('svg')
+    mpl.rcParams['svg.hashsalt'] = 'dataloader'
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(4, 2.8), layout='constrained')
+    for phase, marker in (('train', 'o-'), ('test', 's--')):
+        rows = [row for row in rates if row['phase'] == phase]
+        axis.plot(
+            [row['workers'] for row in rows],
+            [row['images_per_s'] for row in rows],
+            marker,
+            label=f'{phase} pipeline',
+        )
+    axis.set_xticks(sorted({row['workers'] for row in rates}))
+    axis.set_xlabel('workers')
+    axis.set_ylabel('images a second')
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize='small')
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, metadata={'Date': None})
+    plt.close(figure)
+
+
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -322,6 +350,9 @@ def parse_args() -> argparse.Namespace:
         help=f'rows of a list, 0 for none; defaults to {IMAGENET_TRAIN}',
     )
     parser.add_argument('--out', type=Path, help='JSON file to write')
+    parser.add_argument(
+        '--plot', type=Path, metavar='FOLDER', help='draw a figure there'
+    )
     return parser.parse_args()
 
 
@@ -340,6 +371,8 @@ def main() -> None:
             print(f'\n{name}\n{table(rows)}')
     if args.out:
         write_json(args.out, figures)
+    if args.plot:
+        plot_rates(args.plot / 'performance_loader.svg', figures['images'])
 
 
 if __name__ == '__main__':

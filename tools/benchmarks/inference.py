@@ -93,14 +93,10 @@ def main() -> None:
     parser = reporting.make_parser(__doc__, batch_size=1)
     reporting.add_model_arguments(parser)
     args = parser.parse_args()
-    record = reporting.read_json(args.source) if args.source else measure(args)
-    reporting.print_table(reporting.case_rows(record, models.STOCK))
-    if args.out:
-        reporting.write_json(args.out, record)
-    if args.plot:
-        reporting.plot_cases(
-            args.plot / 'performance_inference.svg', record, 'ms a batch'
-        )
+    record = (
+        reporting.read_record(args.source) if args.source else measure(args)
+    )
+    reporting.finish(record, args, models.STOCK, 'ms a batch')
 
 
 if __name__ == '__main__':

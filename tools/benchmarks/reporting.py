@@ -3,7 +3,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from measuring import (
     summarise,
     time_in_turns,
 )
+
+from projects.scm.utils import write_json
 
 #: Names on the axes of figures.
 QUANTITIES = dict(
@@ -203,21 +204,34 @@ def _cell(value: Any) -> str:
     return f'{value:.4g}' if isinstance(value, float) else str(value)
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """Read what :func:`write_json` has written."""
+def finish(
+    record: dict[str, Any],
+    args: argparse.Namespace,
+    baseline: str,
+    ylabel: str,
+    log: bool = False,
+) -> None:
+    """Print, write and draw a record, as the command line wants it.
+
+    Args:
+        record (dict): What was measured, or read by ``--from``.
+        args (argparse.Namespace): The command line.
+        baseline (str): The contestant that memory is compared with.
+        ylabel (str): Of the milliseconds in the figure.
+        log (bool): Whether their axis is logarithmic. Defaults to False.
+    """
+    print_table(case_rows(record, baseline))
+    if args.out:
+        write_json(args.out, record)
+        print(f'written: {args.out}', file=sys.stderr)
+    if args.plot:
+        file = args.plot / f'performance_{record["benchmark"]}.svg'
+        plot_cases(file, record, ylabel, log)
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """Read what an earlier run has written."""
     return json.loads(file.read_text())
-
-
-def write_json(file: Path, record: dict[str, Any]) -> None:
-    """Write a record, completely or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f'{file.name}.tmp{os.getpid()}')
-    try:
-        partial.write_text(json.dumps(record, indent=1) + '\n')
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
-    print(f'written: {file}', file=sys.stderr)
 
 
 def plot_cases(

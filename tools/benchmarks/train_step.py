@@ -131,16 +131,10 @@ def main() -> None:
         '--literal', action='store_true', help='add the literal SCM'
     )
     args = parser.parse_args()
-    record = reporting.read_json(args.source) if args.source else measure(args)
-    reporting.print_table(reporting.case_rows(record, models.STOCK))
-    if args.out:
-        reporting.write_json(args.out, record)
-    if args.plot:
-        reporting.plot_cases(
-            args.plot / 'performance_train_step.svg',
-            record,
-            'ms a training step',
-        )
+    record = (
+        reporting.read_record(args.source) if args.source else measure(args)
+    )
+    reporting.finish(record, args, models.STOCK, 'ms a training step')
 
 
 if __name__ == '__main__':
