@@ -107,6 +107,16 @@ def test_a_sample_does_not_hold_its_batch():
         ), name
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_autocast_predicts_numbers_that_numpy_reads(dtype):
+    head = TSCAMHead(in_channels=4, num_classes=9)
+    frame = dict(img_shape=(24, 40))
+    with torch.no_grad(), torch.autocast('cpu', dtype=dtype):
+        out = head.predict(tokens(), [sample(1, **frame)] * 2)[0]
+    for field in (out.pred_score, out.score_maps, out.pred_instances.scores):
+        assert field.numpy().dtype == np.float32
+
+
 def test_loss_is_cross_entropy_of_pooled_maps():
     head = TSCAMHead(in_channels=4, num_classes=3)
     feats = tokens()

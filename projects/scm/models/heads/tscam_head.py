@@ -159,7 +159,11 @@ class TSCAMHead(ClsHead):
             ``bboxes`` (n, 4) xyxy in pixels of the original image,
             ``scores`` and ``labels`` (n,) of the predicted class.
         """
-        samples = self._get_predictions(self(feats), data_samples)
+        logits = self(feats)
+        # Out of autocast: scores of 8 bits have ties, and NumPy, which reads
+        # predictions later, has no bfloat16.
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        samples = self._get_predictions(logits, data_samples)
         self.fill_maps(samples, partial(self.score_maps, feats))
         return samples
 
