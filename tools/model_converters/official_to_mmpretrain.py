@@ -9,35 +9,21 @@ Example::
         checkpoints/scm_deit-s_cub.pth
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _command_line import parse_args
 from _repo_path import make_importable
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Convert a checkpoint of the official TS-CAM '
-        '(github.com/vasgaowei/TS-CAM) or SCM (github.com/hbai98/SCM) code.'
-    )
-    parser.add_argument('source', help='the official checkpoint')
-    parser.add_argument('target', help='where the converted one is written')
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='read a file that holds more than weights and plain data; this '
-        'can run any code in it',
-    )
-    return parser.parse_args()
 
 
 def main() -> None:
     """Convert."""
-    args = parse_args()
+    args = parse_args(
+        'Convert a checkpoint of the official TS-CAM '
+        '(github.com/vasgaowei/TS-CAM) or SCM (github.com/hbai98/SCM) code.'
+    )
     make_importable()
     import projects.scm  # noqa: F401
     from projects.scm.apis.checkpoints import (

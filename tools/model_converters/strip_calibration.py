@@ -13,35 +13,21 @@ Example::
         work_dirs/scm_deit-s_cub/epoch_30.pth scm_deit-s_cub.pth
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _command_line import parse_args
 from _repo_path import make_importable
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Remove the calibration and the state of training from '
-        'a checkpoint of this project; predictions stay the same.'
-    )
-    parser.add_argument('source', help='the checkpoint')
-    parser.add_argument('target', help='where the smaller one is written')
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='read a file that holds more than weights and plain data; this '
-        'can run any code in it',
-    )
-    return parser.parse_args()
 
 
 def main() -> None:
     """Strip."""
-    args = parse_args()
+    args = parse_args(
+        'Remove the calibration and the state of training from a checkpoint '
+        'of this project; predictions stay the same.'
+    )
     make_importable()
     import projects.scm  # noqa: F401
     from projects.scm.apis.checkpoints import (
