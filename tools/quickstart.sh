@@ -9,8 +9,9 @@ usage() {
 Usage: bash tools/quickstart.sh [--venv DIR]
 
 Installs the tested packages into a virtual environment (see
-tools/setup_env.sh --help), makes a small set of pictures, trains SCM on it
-with image labels only, tests the checkpoint, and writes a page of pictures.
+tools/setup_env.sh --help), makes a small set of pictures, pretrains a
+classifier on it, trains TS-CAM and SCM from its weights, all with image labels
+only, tests both, and writes a page of pictures of SCM.
 What is done is skipped; to repeat a step, remove its result.
 
   --venv DIR   the environment (default: $venv)
@@ -31,10 +32,10 @@ bash "$root/tools/setup_env.sh" --venv "$venv"
 
 cd "$root"
 python=$venv/bin/python
-config=configs/scm_vit-demo_demo.py
 data=data/demo
+# Where the configs of both methods look for their weights.
+pretrained=work_dirs/classifier_vit-demo_demo
 work=work_dirs/quickstart
-mkdir -p "$work"
 # The model is small: more threads wait for each other longer than they work.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
@@ -51,23 +52,30 @@ step() {
     printf '== %s: %d s\n' "$title" $((SECONDS - begin))
 }
 
+# train NAME WORK_DIR: goes on where an interrupted run stopped
 train() {
-    # Goes on where an interrupted run stopped.
-    "$python" tools/train.py "$config" --work-dir "$work" --resume
-    touch "$work/trained"
+    mkdir -p "$2"
+    "$python" tools/train.py "configs/$1_vit-demo_demo.py" \
+        --work-dir "$2" --resume
+    touch "$2/trained"
 }
 
+# test_checkpoint NAME WORK_DIR
 test_checkpoint() {
-    "$python" tools/test.py "$config" "$(cat "$work/last_checkpoint")" \
-        --work-dir "$work/test" --out "$work/part.pkl"
-    mv "$work/part.pkl" "$work/predictions.pkl"
+    "$python" tools/test.py "configs/$1_vit-demo_demo.py" \
+        "$(cat "$2/last_checkpoint")" --work-dir "$2/test" --out "$2/part.pkl"
+    mv "$2/part.pkl" "$2/predictions.pkl"
 }
 
 step 'Data' "$data" "$python" tools/demo/make_dataset.py --out "$data"
-step 'Training' "$work/trained" train
-step 'Test' "$work/predictions.pkl" test_checkpoint
+step 'Pretraining' "$pretrained/trained" train classifier "$pretrained"
+for name in tscam scm; do
+    step "Training, $name" "$work/$name/trained" train "$name" "$work/$name"
+    step "Test, $name" "$work/$name/predictions.pkl" \
+        test_checkpoint "$name" "$work/$name"
+done
 step 'Page of pictures' "$work/report.html" \
-    "$python" tools/analysis_tools/report.py "$work/predictions.pkl" \
+    "$python" tools/analysis_tools/report.py "$work/scm/predictions.pkl" \
     --out "$work/report.html" --title 'SCM on the demonstration dataset'
 
 printf '\nEverything took %d s. Open %s\n' "$SECONDS" "$root/$work/report.html"

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 #: Writes down its arguments, and makes the results that the tools would make.
 FAKE_PYTHON = """#!/bin/sh
@@ -25,7 +26,7 @@ done
 STEPS = [
     'tools/demo/make_dataset.py',
     'tools/train.py',
-    'tools/test.py',
+    *2 * ['tools/train.py', 'tools/test.py'],
     'tools/analysis_tools/report.py',
 ]
 
@@ -64,24 +65,37 @@ def quickstart(
     return done, [line for line in lines if line[0].startswith('tools/')]
 
 
-def test_all_steps_once(checkout) -> None:
+def test_all_steps_once(checkout, repo) -> None:
     done, calls = quickstart(checkout)
     assert done.returncode == 0, done.stdout
     assert [call[0] for call in calls] == STEPS
-    # the checkpoint of the training is tested, its results are shown
-    (trained,) = (checkout / 'work_dirs').rglob('last_checkpoint')
-    assert trained.read_text().strip() in calls[2]
+    _, pretraining, *pairs, report = calls
+    # the weights are made where the configs of both methods look for them
+    config, _, made_in = pretraining[1:4]
+    for name, train, test in zip(
+        ('tscam', 'scm'), pairs[::2], pairs[1::2], strict=True
+    ):
+        assert train[1] == test[1] == f'configs/{name}_vit-demo_demo.py'
+        cfg = Config.fromfile(repo / train[1])
+        weights = Path(cfg.model.backbone.init_cfg.checkpoint)
+        assert str(weights.parent) == made_in
+        epochs = Config.fromfile(repo / config).train_cfg.max_epochs
+        assert weights.name == f'epoch_{epochs}.pth'
+        # the checkpoint of this very training is tested
+        assert test[2] == f'{train[3]}/epoch_1.pth'
+    assert report[1].startswith(pairs[2][3])  # SCM's results are shown
     done, calls = quickstart(checkout)
     assert done.returncode == 0, done.stdout
     assert calls == []
-    assert done.stdout.count('done before') == 4
+    assert done.stdout.count('done before') == 7
 
 
-def test_goes_on_after_a_failure(checkout) -> None:
-    done, calls = quickstart(checkout, fail_at='tools/train.py')
+@pytest.mark.parametrize('fails', [1, 3])
+def test_goes_on_after_a_failure(checkout, fails) -> None:
+    done, calls = quickstart(checkout, fail_at=STEPS[fails])
     assert done.returncode != 0
-    assert [call[0] for call in calls] == STEPS[:2]
+    assert [call[0] for call in calls] == STEPS[: fails + 1]
     done, calls = quickstart(checkout)
     assert done.returncode == 0, done.stdout
-    assert [call[0] for call in calls] == STEPS[1:]
-    assert '--resume' in calls[0]
+    assert [call[0] for call in calls] == STEPS[fails:]
+    assert all('--resume' in c for c in calls if c[0] == 'tools/train.py')

@@ -6,6 +6,7 @@ import datetime
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
@@ -119,6 +120,63 @@ def test_missing_files_are_named(tmp_path) -> None:
     for name in ('resume', 'checkpoint'):
         with pytest.raises(FileNotFoundError, match=f'{name} "no.pth"'):
             check(argparse.Namespace(config=str(config), **{name: 'no.pth'}))
+
+
+def test_missing_pretrained_weights_are_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'small.py').touch()
+    (tmp_path / 'first.py').touch()
+    check = upstream_tools.check_pretrained
+
+    def config(file: str, kind: str = 'Pretrained') -> Config:
+        init_cfg = {'type': kind, 'checkpoint': file}
+        model = {'backbone': {'init_cfg': init_cfg}}
+        return Config({'model': model}, filename='small.py')
+
+    for name in ('first', 'second'):
+        with pytest.raises(FileNotFoundError) as error:
+            check(config(f'work_dirs/{name}/epoch_3.pth'))
+        message = str(error.value)
+        assert f'checkpoint "work_dirs/{name}/epoch_3.pth"' in message
+        # a command is named only if there is such a config
+        assert message.endswith('tools/train.py first.py') == (name == 'first')
+    weights = tmp_path / 'work_dirs' / 'first' / 'epoch_3.pth'
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    check(config('work_dirs/first/epoch_3.pth'))
+    check(config('https://a/b.pth'))
+    check(config('no.pth', 'TruncNormal'))
+    check(Config({'model': {'type': 'AnyModel'}}))
+
+
+@pytest.mark.parametrize('name', ['train', 'test'])
+def test_only_training_needs_pretrained_weights(
+    name, tmp_path, monkeypatch
+) -> None:
+    config = tmp_path / 'c.py'
+    config.write_text(
+        "model = dict(backbone=dict(init_cfg=dict(type='Pretrained', "
+        "checkpoint='no.pth')))"
+    )
+    args = argparse.Namespace(config=str(config), launcher='none')
+    merged = []
+
+    def main() -> None:
+        cfg = Config.fromfile(config)
+        merged.append(tool.merge_args(cfg, tool.parse_args()))
+
+    tool = SimpleNamespace(
+        main=main,
+        parse_args=lambda: args,
+        merge_args=lambda cfg, args: cfg,
+    )
+    monkeypatch.setattr(upstream_tools, 'load_upstream_tool', lambda _: tool)
+    if name == 'test':
+        upstream_tools.run_upstream_tool(name)
+        assert len(merged) == 1
+        return
+    with pytest.raises(FileNotFoundError, match=r'"no\.pth"'):
+        upstream_tools.run_upstream_tool(name)
 
 
 def test_tta_needs_its_own_model_and_pipeline() -> None:

@@ -5,7 +5,8 @@ mmpretrain installs its command line tools with itself, in ``.mim/tools``. Its
 ``parse_args``, ``merge_args`` and ``main`` are used as they are, so the flags
 are those of the mmpretrain that is installed. Around them:
 
-* files named on the command line must exist, before anything slow begins;
+* files named on the command line must exist, before anything slow begins, and
+  so must pretrained weights before training;
 * ``--tta`` needs a config that says how maps and boxes are un-flipped;
 * dataloaders without worker processes are not asked to keep them alive;
 * ``--launcher pytorch`` works without an accelerator, on gloo.
@@ -46,6 +47,8 @@ def run_upstream_tool(name: str) -> None:
     def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         check_tta(cfg, args)
         cfg = merge_args(cfg, args)
+        if name == 'train':
+            check_pretrained(cfg)
         adapt_dataloaders(cfg)
         if args.launcher != 'none' and get_device() == 'cpu':
             adapt_to_cpu(cfg)
@@ -138,6 +141,34 @@ def check_files(args: argparse.Namespace) -> None:
             raise FileNotFoundError(
                 f'{name} "{file}" does not exist (in {os.getcwd()})'
             )
+
+
+def check_pretrained(cfg: Config) -> None:
+    """Refuse to train a backbone whose pretrained weights do not exist.
+
+    Args:
+        cfg: As it is trained. Weights with a scheme (``https://``) are left
+            to MMEngine.
+
+    Raises:
+        FileNotFoundError: Names the key, the file and the folder that it is
+            looked for in; and the command that makes it, if it lies in the
+            work folder of a config beside that of ``cfg``.
+    """
+    init_cfg = cfg.model.get('backbone', {}).get('init_cfg')
+    if not isinstance(init_cfg, dict) or init_cfg.get('type') != 'Pretrained':
+        return
+    file = init_cfg['checkpoint']
+    if '://' in file or Path(file).expanduser().is_file():
+        return
+    message = (
+        f'model.backbone.init_cfg.checkpoint "{file}" does not exist '
+        f'(in {os.getcwd()})'
+    )
+    config = Path(cfg.filename).parent / f'{Path(file).parent.name}.py'
+    if config.is_file():
+        message += f'. It is made by: python tools/train.py {config}'
+    raise FileNotFoundError(message)
 
 
 def check_tta(cfg: Config, args: argparse.Namespace) -> None:
