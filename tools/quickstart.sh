@@ -6,17 +6,20 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 usage() {
     cat <<EOF
-Usage: bash tools/quickstart.sh [--venv DIR]
+Usage: bash tools/quickstart.sh [--venv DIR] [--compare]
 
 Installs the tested packages into a virtual environment (see
 tools/setup_env.sh --help), makes a small set of pictures, pretrains a
-classifier on it, trains TS-CAM and SCM from its weights, all with image labels
-only, tests both, and writes a page of pictures of SCM.
+classifier on it, trains SCM from its weights, all with image labels only,
+tests it, and writes a page of pictures.
 What is done is skipped; to repeat a step, remove its result.
 
   --venv DIR   the environment (default: $venv)
+  --compare    TS-CAM as well, from the same weights, on a page with SCM
 EOF
 }
+methods=(scm)
+page=report.html
 while [ $# -gt 0 ]; do
     case $1 in
         --venv)
@@ -24,6 +27,7 @@ while [ $# -gt 0 ]; do
             case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
             shift 2
             ;;
+        --compare) methods=(scm tscam) page=comparison.html && shift ;;
         -h | --help) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
     esac
@@ -69,13 +73,15 @@ test_checkpoint() {
 
 step 'Data' "$data" "$python" tools/demo/make_dataset.py --out "$data"
 step 'Pretraining' "$pretrained/trained" train classifier "$pretrained"
-for name in tscam scm; do
+for name in "${methods[@]}"; do
     step "Training, $name" "$work/$name/trained" train "$name" "$work/$name"
     step "Test, $name" "$work/$name/predictions.pkl" \
         test_checkpoint "$name" "$work/$name"
 done
-step 'Page of pictures' "$work/report.html" \
-    "$python" tools/analysis_tools/report.py "$work/scm/predictions.pkl" \
-    --out "$work/report.html" --title 'SCM on the demonstration dataset'
+predictions=("${methods[@]/#/$work/}")
+step 'Page of pictures' "$work/$page" \
+    "$python" tools/analysis_tools/report.py \
+    "${predictions[@]/%//predictions.pkl}" --names "${methods[@]}" \
+    --out "$work/$page" --title 'The demonstration dataset'
 
-printf '\nEverything took %d s. Open %s\n' "$SECONDS" "$root/$work/report.html"
+printf '\nEverything took %d s. Open %s\n' "$SECONDS" "$root/$work/$page"
