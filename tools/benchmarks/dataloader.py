@@ -284,12 +284,9 @@ def list_figures(args: argparse.Namespace) -> Iterator[tuple[str, list]]:
 
 def plot_rates(file: Path, rates: list[dict]) -> None:
     """Draw images per second over workers."""
-    import matplotlib as mpl
+    from reporting import save_figure, start_drawing
 
-    mpl.use('svg')
-    mpl.rcParams['svg.hashsalt'] = 'dataloader'
-    from matplotlib import pyplot as plt
-
+    plt = start_drawing('dataloader')
     figure, axis = plt.subplots(figsize=(4, 2.8), layout='constrained')
     for phase, marker in (('train', 'o-'), ('test', 's--')):
         rows = [row for row in rates if row['phase'] == phase]
@@ -305,9 +302,7 @@ def plot_rates(file: Path, rates: list[dict]) -> None:
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize='small')
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, metadata={'Date': None})
-    plt.close(figure)
+    save_figure(figure, file)
 
 
 def parse_args() -> argparse.Namespace:

@@ -234,6 +234,27 @@ def read_record(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
+def start_drawing(salt: str) -> Any:
+    """Return pyplot, set to draw SVG that is the same every time."""
+    import matplotlib as mpl
+
+    mpl.use('svg')
+    mpl.rcParams['svg.hashsalt'] = salt
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def save_figure(figure: Any, file: Path) -> None:
+    """Write a figure of :func:`start_drawing`, and close it."""
+    from matplotlib import pyplot
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, metadata={'Date': None})
+    pyplot.close(figure)
+    print(f'written: {file}', file=sys.stderr)
+
+
 def plot_cases(
     file: Path, record: dict[str, Any], ylabel: str, log: bool = False
 ) -> None:
@@ -248,12 +269,7 @@ def plot_cases(
     Raises:
         ValueError: If nothing was varied.
     """
-    import matplotlib as mpl
-
-    mpl.use('svg')
-    mpl.rcParams['svg.hashsalt'] = record['benchmark']
-    from matplotlib import pyplot as plt
-
+    plt = start_drawing(record['benchmark'])
     panels = _varied(record['cases'])
     if not panels:
         raise ValueError(
@@ -283,10 +299,7 @@ def plot_cases(
             axis.set_ylim(bottom=0)
     axes[0, 0].set_ylabel(ylabel)
     axes[0, -1].legend(frameon=False, fontsize='small')
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, metadata={'Date': None})
-    plt.close(figure)
-    print(f'written: {file}', file=sys.stderr)
+    save_figure(figure, file)
 
 
 def _varied(cases: list[dict]) -> dict[str, list[dict]]:
