@@ -77,7 +77,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=ground_truth)
 test_evaluator = [
     dict(type='CocoMetric', metric='bbox', ann_file=ground_truth),
-    dict(type='JoinedLocalization', classifier_results=classifier_results),
+    dict(type='WSOLEvaluator', classifier_results=classifier_results),
 ]
 # The figures of validation are those of the test set: for looking only.
 train_cfg = dict(val_interval=4)

@@ -70,7 +70,7 @@ test_dataloader = dict(
 test_evaluator = [
     dict(type='CocoMetric', metric='bbox', ann_file=ground_truth),
     dict(
-        type='JoinedLocalization',
+        type='WSOLEvaluator',
         classifier_results='work_dirs/psol/cub_test.pkl',
     ),
 ]

@@ -20,8 +20,6 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.registry import DefaultScope
 
-from projects.scm.mmdet import JoinedLocalization
-
 
 def expected_joined(classified, detected):
     """The joined figures again, in plain loops."""
@@ -109,10 +107,10 @@ def test_a_detector_learns_from_the_labels(chain):
         pickle.loads(out.read_bytes()),
     )
     for key, value in expected.items():
-        assert figures[f'joined/{key}'] == pytest.approx(value)
+        assert figures[f'wsol/scm/{key}'] == pytest.approx(value)
     # The classes are the classifier's.
     assert (
-        figures['joined/top1_cls_acc']
+        figures['wsol/scm/top1_cls_acc']
         == chain.figures['wsol/scm/top1_cls_acc']
     )
 
@@ -153,7 +151,7 @@ def test_the_classifier_is_a_detector_with_the_same_boxes(chain):
         torch.testing.assert_close(mine['bboxes'], own['bboxes'])
         torch.testing.assert_close(mine['scores'], own['scores'])
         assert (mine['labels'] == 0).all()
-    assert figures['joined/top1_cls_acc'] == pytest.approx(
+    assert figures['wsol/scm/top1_cls_acc'] == pytest.approx(
         chain.figures['wsol/scm/top1_cls_acc']
     )
     assert 'coco/bbox_mAP_50' in figures
@@ -212,23 +210,3 @@ def test_padded_images_are_refused(chain):
         model(torch.zeros(1, 3, 64, 64), [sample], mode='predict')
     with pytest.raises(NotImplementedError, match=r'tools/train\.py'):
         model(torch.zeros(1, 3, 64, 64), [sample], mode='loss')
-
-
-def test_results_of_other_images_are_refused(chain, tmp_path):
-    with pytest.raises(FileNotFoundError, match='--out'):
-        JoinedLocalization(str(tmp_path / 'none.pkl'))
-    metric = JoinedLocalization(str(chain.results))
-    metric.process(
-        None,
-        [
-            {
-                'img_path': 'elsewhere.png',
-                'pred_instances': {
-                    'bboxes': torch.zeros(0, 4),
-                    'scores': torch.zeros(0),
-                },
-            }
-        ],
-    )
-    with pytest.raises(ValueError, match='only one result'):
-        metric.evaluate(1)

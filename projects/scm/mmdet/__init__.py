@@ -10,7 +10,12 @@ from .requirements import require_mmcv_ops
 
 require_mmcv_ops()
 
-from .joined_localization import JoinedLocalization  # noqa: E402
+from mmdet.registry import METRICS  # noqa: E402
+
+from projects.scm.evaluation import WSOLEvaluator  # noqa: E402
+
 from .wsol_detector import WSOLDetector  # noqa: E402
 
-__all__ = ['JoinedLocalization', 'WSOLDetector', 'require_mmcv_ops']
+METRICS.register_module(module=WSOLEvaluator)
+
+__all__ = ['WSOLDetector', 'WSOLEvaluator', 'require_mmcv_ops']

@@ -4,12 +4,13 @@
 From a score map to boxes: :func:`boxes_at_thresholds`. From the maps of a set
 of images to the figures of one or several protocols: build an
 :class:`EvaluationPlan`, call :func:`record_image` for every image (in any
-process), then :func:`summarize` and :func:`format_table`.
+process), then :func:`summarize` and :func:`format_table`. Where a detector
+found the boxes, :func:`record_box` takes the place of :func:`record_image`.
 """
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
-from .image_record import ImageRecord, record_image
+from .image_record import ImageRecord, record_box, record_image
 from .masks import (
     merge_masks,
     peak_pixel_iou,
@@ -59,6 +60,7 @@ __all__ = [
     'pixel_curves',
     'pixel_histograms',
     'pxap',
+    'record_box',
     'record_image',
     'save_thresholds',
     'summarize',

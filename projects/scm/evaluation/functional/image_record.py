@@ -1,5 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Reduce the score maps of one image to a few hundred numbers."""
+"""Reduce the score maps, or the box, of an image to a few hundred numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ class ImageRecord:
     """What is kept of an image.
 
     Attributes:
+        name: What the image is called in messages.
         gt_label: The true class.
         rank: Place of the true class among the best five, from 0; -1 if it
             is not among them, None if there is no ranking.
@@ -39,6 +40,7 @@ class ImageRecord:
             predicted class, where the protocol looks at this class.
     """
 
+    name: str
     gt_label: int
     rank: int | None
     gt_boxes: np.ndarray
@@ -106,6 +108,37 @@ class _MapBoxes:
         return self._once(self._ious, label, index, contours)
 
 
+class _GivenBox:
+    """The box that a detector found, the same for all classes and cuts."""
+
+    def __init__(
+        self,
+        plan: EvaluationPlan,
+        box: np.ndarray | None,
+        gt_boxes: np.ndarray,
+    ) -> None:
+        self.plan = plan
+        self.found = np.empty((0, 4), np.int64) if box is None else box[None]
+        self.gt_boxes = gt_boxes
+
+    def boxes(self, label: int, index: int, contours: str) -> CutBoxes:
+        """The box, as a protocol of the plan finishes it, at every cut."""
+        del label, contours
+        protocol = self.plan.protocols[index]
+        place = np.zeros(len(self.plan.columns[index]), np.int64)
+        return CutBoxes(
+            self.found, np.array([0, len(self.found)]), place
+        ).finish(
+            self.plan.frame_size_wh,
+            clamp=protocol.clamp,
+            empty_box=protocol.empty_box,
+        )
+
+    def ious(self, label: int, index: int, contours: str) -> np.ndarray:
+        """(T + e + 1,) its best IoU with a ground truth box, in all places."""
+        return self.boxes(label, index, contours).best_iou(self.gt_boxes)
+
+
 def record_image(
     plan: EvaluationPlan,
     maps: ArrayLike,
@@ -140,43 +173,127 @@ def record_image(
         ValueError: If a map or box is not as described; the message names
             the image.
     """
-    boxes = validate_boxes(
-        gt_boxes, image_size_wh, name=name, tolerance=BOX_TOLERANCE
+    plan.check_source(given_boxes=False)
+    ranked = _check_ranking(plan, ranking, name)
+    record = _start_record(
+        plan, gt_label, gt_boxes, image_size_wh, ranked, name
     )
-    needy = [p.name for p in plan.protocols if p.needs_ranking]
-    if ranking is None and needy:
-        raise ValueError(
-            f'{name}: protocols {needy} need a ranking of the classes'
-        )
     labels = [int(label) for label in map_labels]
     maps = _check_maps(maps, labels, name)
-    ranked = None if ranking is None else [int(c) for c in ranking[:5]]
-    gt_label = int(gt_label)
-    for label in [gt_label, *(ranked or [])]:
+    for label in [record.gt_label, *(ranked or [])]:
         if label not in labels:
             raise ValueError(
                 f'{name}: score_map_labels: no map of class {label}, only of '
                 f'{labels}'
             )
-    record = ImageRecord(
+    found = _MapBoxes(
+        plan, dict(zip(labels, maps, strict=True)), record.gt_boxes
+    )
+    return _fill_record(record, plan, found, ranked)
+
+
+def record_box(
+    plan: EvaluationPlan,
+    box: ArrayLike | None,
+    gt_label: int,
+    gt_boxes: ArrayLike,
+    image_size_wh: Sequence[int],
+    *,
+    ranking: Sequence[int] | None,
+    name: str,
+) -> ImageRecord:
+    """Evaluate a box that does not come from a score map.
+
+    It stands for the maps of all classes, as in PSOL (*Rethinking the Route
+    Towards Weakly Supervised Object Localization*, CVPR 2020), and counts as
+    a rectangle found in a map does: whole pixels of the frame, its far corner
+    at most the last one where the protocol says so.
+
+    Args:
+        plan (EvaluationPlan): What to compute, with threshold ``'none'``.
+        box (ArrayLike, optional): Half-open ``x0, y0, x1, y1`` in pixels of
+            the original image. None where nothing was found: the protocol's
+            box of an empty map.
+        gt_label (int): See :func:`record_image`.
+        gt_boxes (ArrayLike): See :func:`record_image`.
+        image_size_wh (Sequence[int]): See :func:`record_image`.
+        ranking (Sequence[int], optional): See :func:`record_image`.
+        name (str): The image, for messages.
+
+    Returns:
+        ImageRecord: The same numbers at every threshold.
+
+    Raises:
+        ValueError: If a box is not as described; the message names the
+            image.
+    """
+    plan.check_source(given_boxes=True)
+    ranked = _check_ranking(plan, ranking, name)
+    record = _start_record(
+        plan, gt_label, gt_boxes, image_size_wh, ranked, name
+    )
+    if box is not None:
+        box = np.asarray(box, np.float64)
+        if box.shape != (4,) or not np.isfinite(box).all():
+            raise ValueError(
+                f'{name}: expected a box of four finite numbers, got '
+                f'{box.tolist()}'
+            )
+        (box,) = boxes_to_frame([box], image_size_wh, plan.frame_size_wh)
+    found = _GivenBox(plan, box, record.gt_boxes)
+    return _fill_record(record, plan, found, ranked)
+
+
+def _check_ranking(
+    plan: EvaluationPlan, ranking: Sequence[int] | None, name: str
+) -> list[int] | None:
+    needy = [p.name for p in plan.protocols if p.needs_ranking]
+    if ranking is None and needy:
+        raise ValueError(
+            f'{name}: protocols {needy} need a ranking of the classes'
+        )
+    return None if ranking is None else [int(c) for c in ranking[:5]]
+
+
+def _start_record(
+    plan: EvaluationPlan,
+    gt_label: int,
+    gt_boxes: ArrayLike,
+    image_size_wh: Sequence[int],
+    ranked: list[int] | None,
+    name: str,
+) -> ImageRecord:
+    """A record that holds what the annotation and the classifier say."""
+    boxes = validate_boxes(
+        gt_boxes, image_size_wh, name=name, tolerance=BOX_TOLERANCE
+    )
+    gt_label = int(gt_label)
+    return ImageRecord(
+        name=name,
         gt_label=gt_label,
         rank=None if ranked is None else _rank(ranked, gt_label),
         gt_boxes=boxes_to_frame(boxes, image_size_wh, plan.frame_size_wh),
     )
-    found = _MapBoxes(
-        plan, dict(zip(labels, maps, strict=True)), record.gt_boxes
-    )
+
+
+def _fill_record(
+    record: ImageRecord,
+    plan: EvaluationPlan,
+    found: _MapBoxes | _GivenBox,
+    ranked: list[int] | None,
+) -> ImageRecord:
+    """Add what was found."""
     limits = np.asarray(plan.iou_thresholds)[:, None]
     for index, protocol in enumerate(plan.protocols):
         hits = {}
         for measure in protocol.measures:
-            ious = _best_ious(measure, index, found, gt_label, ranked)
+            ious = _best_ious(measure, index, found, record.gt_label, ranked)
             hit = ious > limits if measure.strict else ious >= limits
             hits[measure.name] = np.packbits(hit, axis=-1)
         record.hits[protocol.name] = hits
         if any(m.needs_class for m in protocol.measures):
             record.kinds[protocol.name] = _error_kinds(
-                index, found, gt_label, ranked
+                index, found, record.gt_label, ranked
             )
     return record
 
@@ -208,7 +325,7 @@ def _check_maps(maps: ArrayLike, labels: list[int], name: str) -> np.ndarray:
 def _best_ious(
     measure: Measure,
     index: int,
-    found: _MapBoxes,
+    found: _MapBoxes | _GivenBox,
     gt_label: int,
     ranked: list[int] | None,
 ) -> np.ndarray:
@@ -228,7 +345,10 @@ def _best_ious(
 
 
 def _error_kinds(
-    index: int, found: _MapBoxes, gt_label: int, ranked: list[int]
+    index: int,
+    found: _MapBoxes | _GivenBox,
+    gt_label: int,
+    ranked: list[int],
 ) -> np.ndarray:
     """(T + e + 1,) uint8, error kinds of the predicted class's box."""
     if ranked[0] != gt_label:

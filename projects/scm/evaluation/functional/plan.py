@@ -44,6 +44,12 @@ class EvaluationPlan:
                 'iou_thresholds: expected numbers in (0, 1], 0.5 among '
                 f'them, got {self.iou_thresholds}'
             )
+        types = [choice.type for choice in self.choices]
+        if 'none' in types and set(types) != {'none'}:
+            raise ValueError(
+                "threshold: 'none' is for the boxes of a detector, in all "
+                f'protocols or in none, got {types}'
+            )
         for protocol, choice in zip(self.protocols, self.choices, strict=True):
             for key in self.keys(protocol):
                 choice.threshold_of(protocol.name, key)
@@ -91,6 +97,28 @@ class EvaluationPlan:
             tuple(float(iou) for iou in iou_thresholds),
             (int(frame_size[0]), int(frame_size[1])),
         )
+
+    def check_source(self, *, given_boxes: bool) -> None:
+        """Refuse thresholds without maps, and maps without thresholds.
+
+        Args:
+            given_boxes (bool): Whether boxes come from a detector and not
+                from score maps.
+
+        Raises:
+            ValueError: If the plan was built for the other one.
+        """
+        planned = self.choices[0].type == 'none'
+        if given_boxes and not planned:
+            raise ValueError(
+                "threshold: boxes of a detector have none; expected 'none', "
+                f'got {self.choices[0]}'
+            )
+        if planned and not given_boxes:
+            raise ValueError(
+                "threshold: score maps need one; 'none' is for the boxes of "
+                'a detector'
+            )
 
     def keys(self, protocol: Protocol) -> list[str]:
         """Names of the figures of a protocol that have a threshold each."""

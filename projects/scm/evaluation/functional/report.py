@@ -17,6 +17,9 @@ HEADER = (
     'centred square',
 )
 
+#: What stands in the place of a threshold, by how thresholds are chosen.
+NO_NUMBER = {'otsu': 'per map', 'none': ''}
+
 
 def _align(rows: Sequence[Sequence[str]]) -> str:
     """Columns of equal width, text to the left, numbers to the right."""
@@ -36,9 +39,11 @@ def _figure_row(summary: Summary, key: str, figure: Figure) -> list[str]:
     if figure.threshold is not None:
         threshold = f'{figure.threshold:.4g}'
     else:
-        threshold = 'per map' if summary.choice.type == 'otsu' else 'per IoU'
-    oracle = f'{figure.oracle:.2f}'
-    if summary.choice.type != 'oracle':
+        threshold = NO_NUMBER.get(summary.choice.type, 'per IoU')
+    oracle, otsu = f'{figure.oracle:.2f}', f'{figure.otsu:.2f}'
+    if summary.choice.type == 'none':
+        oracle = otsu = ''
+    elif summary.choice.type != 'oracle':
         oracle += f' ({figure.oracle_gap:+.2f})'
     return [
         summary.protocol.name,
@@ -47,7 +52,7 @@ def _figure_row(summary: Summary, key: str, figure: Figure) -> list[str]:
         threshold,
         str(summary.choice),
         oracle,
-        f'{figure.otsu:.2f}',
+        otsu,
         f'{figure.floor_full_image:.2f}',
         f'{figure.floor_centred_square:.2f}',
     ]
@@ -83,8 +88,9 @@ def format_table(
             shares = ', '.join(
                 f'{kind} {share:.2f}' for kind, share in summary.errors.items()
             )
+            at = '' if summary.choice.type == 'none' else 'at the threshold '
             lines.append(
-                f'{summary.protocol.name}: errors at the threshold of '
+                f'{summary.protocol.name}: errors {at}of '
                 f'{summary.errors_of}: {shares}'
             )
     if any(summary.choice.type == 'oracle' for summary in summaries):

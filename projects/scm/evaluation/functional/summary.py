@@ -23,17 +23,18 @@ class Figure:
         value: The accuracy at the chosen threshold.
         iou: The IoU threshold; None for a mean over several.
         threshold: The chosen score map threshold; None for Otsu's, which
-            differs from map to map, and for means over several.
+            differs from map to map, for means over several, and where boxes
+            were given.
         oracle: The accuracy at the threshold that is best for this set, of
             the protocol's grid and those that were given.
         oracle_threshold: That threshold, the lowest of several; None for
-            means.
+            means, and where boxes were given.
         otsu: The accuracy with Otsu's threshold of each map.
         floor_full_image: Accuracy of the full-image box, whatever the class.
         floor_centred_square: Accuracy of the best centred square, whatever
             the class.
         curve: (T,) accuracy at each threshold of the protocol's grid; None
-            for means.
+            for means, and where boxes were given.
         hits: (n,) whether each image is a hit at the chosen threshold; for
             means their share of hits.
     """
@@ -87,8 +88,9 @@ class Summary:
 
         Returns:
             dict[str, float]: Accuracies and error shares in percent; beside
-            them ``…_threshold`` and, unless thresholds are oracles, the
-            ``…_oracle_gap`` of figures at IoU 0.5 and of means.
+            them ``…_threshold`` and, where thresholds are neither oracles
+            nor missing, the ``…_oracle_gap`` of figures at IoU 0.5 and of
+            means.
         """
         numbers = dict(self.classification)
         for key, figure in self.figures.items():
@@ -96,7 +98,10 @@ class Summary:
         for key, figure in self.figures.items():
             if figure.threshold is not None:
                 numbers[f'{key}_threshold'] = figure.threshold
-            if figure.iou in (None, 0.5) and self.choice.type != 'oracle':
+            if figure.iou in (None, 0.5) and self.choice.type not in (
+                'oracle',
+                'none',
+            ):
                 numbers[f'{key}_oracle_gap'] = figure.oracle_gap
         for kind, share in self.errors.items():
             numbers[f'error_{kind}'] = share
@@ -237,7 +242,7 @@ def _summarize_protocol(
 
 
 def _column(thresholds: np.ndarray, threshold: float | None) -> int:
-    """Place of a threshold; Otsu's comes last."""
+    """Place of a threshold; the last one if there is no number: Otsu's."""
     if threshold is None:
         return len(thresholds)
     return int(np.flatnonzero(thresholds == threshold)[0])
@@ -261,17 +266,17 @@ def _figure(
         column = _column(
             thresholds, choice.threshold_of(protocol.name, measure.key(iou))
         )
-    otsu = column == len(thresholds)
+    given, unknown = choice.type == 'none', column == len(thresholds)
     return Figure(
         value=float(accuracy[column]),
         iou=iou,
-        threshold=None if otsu else float(thresholds[column]),
+        threshold=None if unknown else float(thresholds[column]),
         oracle=float(accuracy[best]),
-        oracle_threshold=float(thresholds[best]),
+        oracle_threshold=None if given else float(thresholds[best]),
         otsu=float(accuracy[-1]),
         floor_full_image=floors[0],
         floor_centred_square=floors[1],
-        curve=accuracy[: len(protocol.grid)],
+        curve=None if given else accuracy[: len(protocol.grid)],
         hits=hits[:, column],
     )
 

@@ -6,6 +6,7 @@
 - ``oracle``: the best one for the evaluated split itself, separately for
   every figure. Common, and an advantage no user of the method has.
 - ``otsu``: Otsu's threshold of each map; no labels, no choice at all.
+- ``none``: boxes came from a detector, and there is no map.
 """
 
 import json
@@ -20,7 +21,7 @@ import numpy as np
 
 from projects.scm.utils import write_json
 
-TYPES = ('oracle', 'fixed', 'val', 'otsu')
+TYPES = ('oracle', 'fixed', 'val', 'otsu', 'none')
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ThresholdChoice:
     """How thresholds are chosen, with what is needed to do so.
 
     Attributes:
-        type: ``'oracle'``, ``'fixed'``, ``'val'`` or ``'otsu'``.
+        type: ``'oracle'``, ``'fixed'``, ``'val'``, ``'otsu'`` or ``'none'``.
         value: The threshold of ``'fixed'``, in [0, 1].
         file: The JSON file of ``'val'``, see :func:`save_thresholds`.
         chosen: Thresholds of ``'val'`` by protocol and figure.

@@ -2,6 +2,7 @@
 """Metrics of the OpenMMLab pipeline."""
 
 from .dump_pseudo_labels import DumpPseudoLabels
-from .wsol_evaluator import WSOLEvaluator, record_sample
+from .samples import record_sample
+from .wsol_evaluator import WSOLEvaluator
 
 __all__ = ['DumpPseudoLabels', 'WSOLEvaluator', 'record_sample']

@@ -2,9 +2,10 @@
 """The localization protocols as a metric of MMEngine."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
@@ -14,7 +15,6 @@ from projects.scm.evaluation.functional import (
     ImageRecord,
     Summary,
     format_table,
-    record_image,
     save_thresholds,
     summarize,
 )
@@ -24,6 +24,12 @@ from projects.scm.evaluation.functional.plan import (
 )
 
 from .on_cpu import on_cpu
+from .samples import (
+    ClassifiedImage,
+    load_classified_images,
+    record_detection,
+    record_sample,
+)
 
 
 @METRICS.register_module()
@@ -41,6 +47,11 @@ class WSOLEvaluator(BaseMetric):
     of this very set would add, in percentage points. Figures at IoU 0.5 have
     plain names, ``top1_loc``, others end in ``_iou30`` and so on. A table
     with all of it, and with the floors of the set, is logged.
+
+    The boxes of a detector are evaluated if ``classifier_results`` says which
+    classes a classifier predicts on the same images: the detector's best box
+    of an image, of whatever category, stands for the maps of all classes, as
+    in PSOL. There is no threshold to choose then.
 
     Args:
         protocol (str | dict | Sequence): ``'scm'``, ``'wsoleval'``,
@@ -60,13 +71,17 @@ class WSOLEvaluator(BaseMetric):
             evaluated split are written. Defaults to None.
         frame_size (int | Sequence[int]): Side, or width and height, of the
             frame in which boxes are compared. Defaults to 224.
+        classifier_results (str, optional): The file that ``tools/test.py
+            --out`` wrote for a classifier, if boxes come from a detector.
+            Defaults to None.
         collect_device (str): See ``BaseMetric``. Defaults to ``'cpu'``.
         prefix (str, optional): Replaces ``wsol``. Defaults to None.
         collect_dir (str, optional): See ``BaseMetric``. Defaults to None.
 
     Raises:
         ValueError: If an option makes no sense.
-        FileNotFoundError: If the file of given thresholds is missing.
+        FileNotFoundError: If the file of given thresholds, or of the
+            classifier's results, is missing.
     """
 
     default_prefix = 'wsol'
@@ -78,20 +93,36 @@ class WSOLEvaluator(BaseMetric):
         iou_thresholds: Sequence[float] = (0.3, 0.5, 0.7),
         threshold_file: str | None = None,
         frame_size: int | Sequence[int] = 224,
+        classifier_results: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix, collect_dir)
+        if classifier_results is not None:
+            if not Path(classifier_results).is_file():
+                raise FileNotFoundError(
+                    f'classifier_results: {classifier_results} does not '
+                    'exist: write it with tools/test.py CONFIG CHECKPOINT '
+                    '--out FILE, on the images that the detector is tested on'
+                )
+            threshold = 'none' if threshold is None else threshold
+        self.classifier_results = classifier_results
         self.plan = EvaluationPlan.build(
             protocol, threshold, iou_thresholds, frame_size
         )
+        self.plan.check_source(given_boxes=classifier_results is not None)
         self.threshold_file = threshold_file
 
     @property
     def split(self) -> str | None:
         """Name of the evaluated split, where the dataset tells it."""
         return (self.dataset_meta or {}).get('split')
+
+    @cached_property
+    def classified_images(self) -> dict[str, ClassifiedImage]:
+        """What ``classifier_results`` holds, by absolute path of the image."""
+        return load_classified_images(self.classifier_results)
 
     def process(
         self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
@@ -100,7 +131,8 @@ class WSOLEvaluator(BaseMetric):
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[Mapping]): See :func:`record_sample`.
+            data_samples (Sequence[Mapping]): See :func:`record_sample`, or
+                :func:`record_detection` with ``classifier_results``.
 
         Raises:
             ValueError: If a field is missing or wrong; the message names the
@@ -109,8 +141,14 @@ class WSOLEvaluator(BaseMetric):
         if not self.results:
             for choice in self.plan.choices:
                 choice.check_split(self.split)
-        for sample in data_samples:
-            self.results.append(record_sample(self.plan, on_cpu(sample)))
+        for sample in map(on_cpu, data_samples):
+            if self.classifier_results is None:
+                record = record_sample(self.plan, sample)
+            else:
+                record = record_detection(
+                    self.plan, sample, self.classified_images
+                )
+            self.results.append(record)
 
     def compute_metrics(self, results: list[ImageRecord]) -> dict[str, float]:
         """Compute and log the figures of all images.
@@ -120,7 +158,13 @@ class WSOLEvaluator(BaseMetric):
 
         Returns:
             dict[str, float]: ``<protocol>/<figure>``.
+
+        Raises:
+            ValueError: If the detector was not tested on all images of the
+                classifier, or there is no image.
         """
+        if self.classifier_results is not None:
+            self._check_complete(results)
         summaries = summarize(self.plan, results)
         logger = MMLogger.get_current_instance()
         logger.info('\n%s', format_table(summaries, self.split))
@@ -137,6 +181,15 @@ class WSOLEvaluator(BaseMetric):
             for summary in summaries
             for key, value in summary.metrics().items()
         }
+
+    def _check_complete(self, results: list[ImageRecord]) -> None:
+        missing = self.classified_images.keys() - {r.name for r in results}
+        if missing:
+            raise ValueError(
+                f'{self.classifier_results}: {len(self.classified_images)} '
+                f'images, the detector was not tested on {len(missing)} of '
+                f'them, for instance {min(missing)}'
+            )
 
     @staticmethod
     def calculate(
@@ -169,78 +222,3 @@ class WSOLEvaluator(BaseMetric):
         return summarize(
             plan, [record_sample(plan, sample) for sample in samples]
         )
-
-
-def record_sample(
-    plan: EvaluationPlan, sample: Mapping[str, Any]
-) -> ImageRecord:
-    """Reduce a data sample with predictions to numbers.
-
-    Args:
-        plan (EvaluationPlan): What to compute.
-        sample (Mapping): ``DataSample.to_dict()`` with ``img_path`` (str),
-            ``ori_shape`` (height, width), ``gt_label`` (1,), ``instances``
-            (list of dicts with ``bbox`` in original pixels), ``score_maps``
-            (k, h, w) and ``score_map_labels`` (k,): the five best classes,
-            best first, and the true class unless it is among them.
-
-    Returns:
-        ImageRecord: Numbers of the image.
-
-    Raises:
-        ValueError: If a field is missing or wrong; the message names the
-            image and the field.
-    """
-    name = str(sample.get('img_path', 'an image without img_path'))
-    missing = [
-        key
-        for key in (
-            'score_maps',
-            'score_map_labels',
-            'gt_label',
-            'instances',
-            'ori_shape',
-        )
-        if sample.get(key) is None
-    ]
-    if missing:
-        raise ValueError(
-            f'{name}: missing {missing}: localization needs a head that '
-            'predicts score maps, and a pipeline that loads and packs boxes'
-        )
-    gt_label = np.asarray(sample['gt_label']).reshape(-1)
-    if len(gt_label) != 1:
-        raise ValueError(
-            f'{name}: gt_label: expected one class, got {gt_label.tolist()}'
-        )
-    labels = np.asarray(sample['score_map_labels']).reshape(-1)
-    height, width = sample['ori_shape'][:2]
-    return record_image(
-        plan,
-        sample['score_maps'],
-        labels,
-        gt_label[0],
-        _annotated_boxes(sample['instances'], int(gt_label[0]), name),
-        (width, height),
-        ranking=labels[:5],
-        name=name,
-    )
-
-
-def _annotated_boxes(
-    instances: Sequence[Mapping[str, Any]], gt_label: int, name: str
-) -> list[Sequence[float]]:
-    """Boxes of the true class, in pixels of the original image."""
-    boxes = []
-    for index, instance in enumerate(instances):
-        if 'bbox' not in instance:
-            raise ValueError(f'{name}: instances[{index}]: missing bbox')
-        label = instance.get('bbox_label', gt_label)
-        if label != gt_label:
-            raise ValueError(
-                f'{name}: instances[{index}]: bbox_label {label} differs '
-                f'from gt_label {gt_label}'
-            )
-        if not instance.get('ignore_flag', 0):
-            boxes.append(instance['bbox'])
-    return boxes
