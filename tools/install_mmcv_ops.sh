@@ -51,7 +51,9 @@ while [ $# -gt 0 ]; do
     esac
 done
 [[ ${jobs:-1} =~ ^[1-9][0-9]*$ ]] || die "--jobs: not a number: $jobs"
-command -v "$python" >/dev/null || die "no such Python: $python"
+found=$(command -v "$python") || die "no such Python: $python"
+# It is called from other folders.
+case $found in */*) python=$(cd "$(dirname "$found")" && pwd)/${found##*/} ;; esac
 jobs=${jobs:-$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)}
 
 # From a folder where no `mmcv` lies about.

@@ -77,6 +77,17 @@ def test_nothing_is_done_where_the_operators_are(install):
     assert 'compiler' not in log
 
 
+def test_the_interpreter_may_be_a_relative_path(install):
+    install.installed.touch()
+    code, output, log = install('--python', 'bin/python')
+    assert code == 0
+    assert 'nothing to do' in output
+    assert 'mmcv._ext' in log
+    code, output, _ = install('--python', 'bin/none')
+    assert code != 0
+    assert 'no such Python: bin/none' in output
+
+
 def test_the_build_uses_the_precompiled_header(install):
     code, output, log = install('--jobs', '3')
     assert code == 0, output
