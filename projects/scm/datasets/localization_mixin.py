@@ -3,7 +3,7 @@
 
 import pickle
 from array import array
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,16 @@ class LocalizationMixin:
     def _locate(self, table: AnnotationTable) -> AnnotationTable:
         """Put the image folder before the paths of a table."""
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
-        table.locate = partial(backend.join_path, self.img_prefix)
+        # Long lists have few folders: join them once, not once an image.
+        join = cache(partial(backend.join_path, self.img_prefix))
+
+        def locate(path: str) -> str:
+            folder, _, name = path.rpartition('/')
+            if folder:
+                return f'{join(folder)}/{name}'
+            return backend.join_path(self.img_prefix, path)
+
+        table.locate = locate
         return table
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ MMPretrain reads.
 """
 
 from array import array
+from functools import cache, partial
 
 from .annotation_table import AnnotationTable, BoxCollector
 from .text_fields import check_different, parse_box, parse_label, parse_lines
@@ -38,13 +39,14 @@ def read_image_list(
     """
     images: list[str] = []
     labels = array('q')
+    to_label = cache(partial(parse_label, first=0, num_classes=num_classes))
     boxes = BoxCollector() if with_boxes else None
 
     def parse(line: str) -> None:
         image, *fields = line.split()
         if not fields:
             raise ValueError('there is no label')
-        labels.append(parse_label(fields[0], 0, num_classes))
+        labels.append(to_label(fields[0]))
         if boxes is not None:
             numbers = fields[1:]
             if not numbers or len(numbers) % 4:

@@ -9,6 +9,7 @@ the mask lists of OpenImages.
 
 import os.path as osp
 from array import array
+from functools import cache, partial
 from typing import NamedTuple
 
 from mmengine.fileio import exists
@@ -104,13 +105,14 @@ def read_class_labels(
         Labels from 0, in the positions of ``index``.
     """
     labels = array('q', [-1]) * len(index)
+    to_label = cache(partial(parse_label, first=0, num_classes=num_classes))
 
     def parse(line: str) -> None:
         image, label = _split_right(line, 1)
         position = _position(index, image)
         if labels[position] >= 0:
             raise ValueError(f'{image} is listed twice')
-        labels[position] = parse_label(label, 0, num_classes)
+        labels[position] = to_label(label)
 
     parse_lines(path, '<image>,<label, from 0>', parse, METADATA_LAYOUT)
     _check_complete(path, index, [i for i, x in enumerate(labels) if x < 0])
@@ -128,13 +130,14 @@ def read_image_sizes(path: str, index: dict[str, int]) -> array:
         Width and height of the first image, of the second, and so on.
     """
     sizes = array('q', [0, 0]) * len(index)
+    to_size = cache(parse_size)
 
     def parse(line: str) -> None:
         image, width, height = _split_right(line, 2)
         start = 2 * _position(index, image)
         if sizes[start]:
             raise ValueError(f'{image} is listed twice')
-        sizes[start], sizes[start + 1] = parse_size(width, height)
+        sizes[start], sizes[start + 1] = to_size(width, height)
 
     parse_lines(path, '<image>,<width>,<height>', parse, METADATA_LAYOUT)
     _check_complete(
