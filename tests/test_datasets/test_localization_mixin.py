@@ -1,4 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+import pickle
+
 import numpy as np
 import pytest
 from mmengine.dataset import BaseDataset, default_collate
@@ -68,6 +70,18 @@ def test_serialization_is_that_of_mmengine(cub_root):
         assert x.dtype == y.dtype
         np.testing.assert_array_equal(x, y)
     assert len(dataset.data_list) == 0
+
+
+def test_a_set_that_is_not_serialized_reaches_workers(cub_root):
+    """Spawned workers get it by pickle."""
+    dataset = CUBLocalization(str(cub_root), 'test', serialize_data=False)
+    copy = pickle.loads(pickle.dumps(dataset))
+    found = [copy.get_data_info(i)['img_path'] for i in range(2)]
+    folder = cub_root / 'images'
+    assert found == [
+        str(folder / '001.Sea_Bird/b.jpg'),
+        str(folder / '002.Tern/d.jpg'),
+    ]
 
 
 def test_a_missing_image_is_named_with_the_layout(cub_root):

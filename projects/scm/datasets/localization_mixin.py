@@ -3,7 +3,8 @@
 
 import pickle
 from array import array
-from functools import cache, partial
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,25 @@ from mmengine.utils import is_abs
 
 from .annotations import AnnotationTable
 from .transforms import check_box_transforms
+
+
+class _Locator:
+    """Joins listed paths to the folder of the images.
+
+    Long lists have few folders: they are joined once each, not once an image.
+    """
+
+    def __init__(self, join: Callable[[str], str]) -> None:
+        self.join = join
+        self.folders: dict[str, str] = {}
+
+    def __call__(self, path: str) -> str:
+        folder, _, name = path.rpartition('/')
+        if not folder:
+            return self.join(path)
+        if folder not in self.folders:
+            self.folders[folder] = self.join(folder)
+        return f'{self.folders[folder]}/{name}'
 
 
 class LocalizationMixin:
@@ -56,16 +76,7 @@ class LocalizationMixin:
     def _locate(self, table: AnnotationTable) -> AnnotationTable:
         """Put the image folder before the paths of a table."""
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
-        # Long lists have few folders: join them once, not once an image.
-        join = cache(partial(backend.join_path, self.img_prefix))
-
-        def locate(path: str) -> str:
-            folder, _, name = path.rpartition('/')
-            if folder:
-                return f'{join(folder)}/{name}'
-            return backend.join_path(self.img_prefix, path)
-
-        table.locate = locate
+        table.locate = _Locator(partial(backend.join_path, self.img_prefix))
         return table
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
