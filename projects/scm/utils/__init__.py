@@ -1,14 +1,16 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Checks of the environment, files written whole.
+"""Checks of the environment, files written whole, results of test runs read.
 
 Nothing here imports mmpretrain by itself.
 """
 
 from .environment import BrokenEnvironmentError, prepare_environment
 from .files import write_file, write_json
+from .results import load_test_run
 
 __all__ = [
     'BrokenEnvironmentError',
+    'load_test_run',
     'prepare_environment',
     'write_file',
     'write_json',

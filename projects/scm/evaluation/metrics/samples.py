@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.fileio import load
 
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
@@ -14,6 +13,7 @@ from projects.scm.evaluation.functional import (
     record_box,
     record_image,
 )
+from projects.scm.utils import load_test_run
 
 from .on_cpu import on_cpu
 
@@ -139,20 +139,20 @@ def load_classified_images(
     """Read the file that ``tools/test.py --out`` wrote for a classifier.
 
     Args:
-        file (str | os.PathLike): A list of ``DataSample.to_dict()`` with
-            ``img_path``, ``pred_score`` (C,), ``gt_label`` (1,),
-            ``instances`` (the annotation, original pixels) and ``ori_shape``.
+        file (str | os.PathLike): Images have ``img_path``, ``pred_score``
+            (C,), ``gt_label`` (1,), ``instances`` (the annotation, original
+            pixels) and ``ori_shape``.
 
     Returns:
         dict[str, ClassifiedImage]: By absolute path of the image.
 
     Raises:
-        ValueError: If a field is missing or wrong; the message names the
-            file, the image and the field.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such file, or a field is missing or wrong;
+            the message names the file, the image and the field.
     """
     images = {}
-    for sample in load(file):
-        sample = on_cpu(sample)
+    for sample in map(on_cpu, load_test_run(file)):
         try:
             _require(
                 sample,

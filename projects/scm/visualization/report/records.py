@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mmengine
 import numpy as np
+
+from projects.scm.utils import load_test_run
 
 __all__ = ['Record', 'align_runs', 'load_records']
 
@@ -37,10 +38,8 @@ class Record(NamedTuple):
 def load_records(path: str | Path) -> list[Record]:
     """Read one test run.
 
-    A pickle runs code when it is read: open files of people you trust.
-
     Args:
-        path (str | Path): A file that ``tools/test.py --out`` wrote.
+        path (str | Path): See :func:`~projects.scm.utils.load_test_run`.
 
     Returns:
         list[Record]: One record an image, in the order of the file.
@@ -50,25 +49,8 @@ def load_records(path: str | Path) -> list[Record]:
         ValueError: If the file is no such pickle; the message names the
             file, the image and the field.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file')
-    if path.suffix not in ('.pkl', '.pickle'):
-        raise ValueError(
-            f'{path}: expected a .pkl or .pickle file of tools/test.py --out'
-        )
-    try:
-        items = mmengine.load(path)
-    except Exception as error:
-        raise ValueError(f'{path}: not a readable pickle ({error})') from error
-    if not isinstance(items, list) or not items:
-        raise ValueError(
-            f'{path}: expected a list with one dict an image, got '
-            f'{type(items).__name__} of length '
-            f'{len(items) if isinstance(items, Sequence) else "?"}'
-        )
     records, seen = [], set()
-    for index, item in enumerate(items):
+    for index, item in enumerate(load_test_run(path)):
         record = _Fields(f'{path}, item {index}', item).record()
         if record.img_path in seen:
             raise ValueError(
@@ -124,11 +106,7 @@ def align_runs(
 class _Fields:
     """Takes one item of the pickle apart, naming what is wrong with it."""
 
-    def __init__(self, where: str, item: Any) -> None:
-        if not isinstance(item, Mapping):
-            raise ValueError(
-                f'{where}: expected a dict, got {type(item).__name__}'
-            )
+    def __init__(self, where: str, item: Mapping[str, Any]) -> None:
         self.where = where
         self.item = item
 

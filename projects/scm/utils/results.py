@@ -1,0 +1,52 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Reads the files that ``tools/test.py --out`` writes."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ['load_test_run']
+
+
+def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
+    """Read what a test run says of its images.
+
+    A pickle runs code when it is read: open files of people you trust.
+
+    Args:
+        path (str | os.PathLike): A file that ``tools/test.py --out`` wrote.
+
+    Returns:
+        list[Mapping]: ``DataSample.to_dict()`` of each image, at least one,
+        in the order of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no such pickle; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file')
+    if path.suffix not in ('.pkl', '.pickle'):
+        raise ValueError(
+            f'{path}: expected a .pkl or .pickle file of tools/test.py --out'
+        )
+    try:
+        items = pickle.loads(path.read_bytes())
+    except Exception as error:
+        raise ValueError(f'{path}: not a readable pickle ({error})') from error
+    if not isinstance(items, list) or not items:
+        length = len(items) if hasattr(items, '__len__') else '?'
+        raise ValueError(
+            f'{path}: expected a list with one dict an image, got '
+            f'{type(items).__name__} of length {length}'
+        )
+    for index, item in enumerate(items):
+        if not isinstance(item, Mapping):
+            raise ValueError(
+                f'{path}, item {index}: expected a dict, got '
+                f'{type(item).__name__}'
+            )
+    return items
