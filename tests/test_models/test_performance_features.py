@@ -216,16 +216,16 @@ def test_gradient_accumulation(head, images, samples) -> None:
         assert (steps[1][name] - value).norm() < 1e-4 * moved
 
 
-@pytest.mark.parametrize('spectral', [True, False])
+@pytest.mark.parametrize('chebyshev', [True, False])
 @pytest.mark.parametrize('head', HEADS)
 def test_nothing_is_made_on_the_default_device(
-    head, spectral, images, samples, monkeypatch
+    head, chebyshev, images, samples, monkeypatch
 ):
     """Else a model on a GPU would meet tensors of the CPU."""
     monkeypatch.setattr(
         spatial_calibration,
         'newton_schulz_apply',
-        partial(newton_schulz_apply, spectral=spectral),
+        partial(newton_schulz_apply, chebyshev=chebyshev),
     )
     model = build(head)
     loss, gradients = loss_and_gradients(model, images, samples)

@@ -74,7 +74,7 @@ def make_step(
 def count_gflop(name: str, case: dict[str, int], arch: str) -> float:
     """Floating-point operations of products in a step, in 1e9.
 
-    Those of the calibration's stencils and eigenvalues are not products.
+    Those of the calibration are no products of matrices on a CPU.
     """
     step = make_step(name, {**case, 'batch_size': 1}, 'cpu', arch=arch)
     # The counter knows products, not fused attention on a CPU.

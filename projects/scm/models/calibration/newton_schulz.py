@@ -19,9 +19,8 @@ residuals R_k = I − Λ Z_k, for which R_{k+1} = R_k²:
 So p = 16 costs 11 N×N products forward and 11 backward, instead of 32 and 64,
 and keeps 12 matrices instead of 48; p = 4 costs 31 sparse products.
 
-On a CPU an eigendecomposition Λ = Q M Qᵀ costs about five N×N products, and in
-the basis Q every dense iteration is elementwise: that is faster still, and
-keeps one matrix. On a GPU, and where torch.compile traces, the products stay.
+On a CPU all of it is a polynomial of low degree, see :mod:`.chebyshev`. On a
+GPU, and where torch.compile traces, the products stay.
 
 The start Z_0 is a constant in the gradient, as in the official
 implementation: Λ gets its gradient through the iterations alone.
@@ -33,6 +32,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .chebyshev import chebyshev_apply, chebyshev_terms
 from .grid_operator import (
     GridOperator,
     grid_dense,
@@ -197,79 +197,12 @@ def _symmetric_inner(left: Tensor, right: Tensor, width: int) -> list[Tensor]:
     return lines
 
 
-class _SpectralApply(torch.autograd.Function):
-    """The same iterations, on the eigenvalues of Λ.
-
-    Eigenvalues stay in float64: what float32 loses there is more than the
-    dense iterations lose.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        diagonal: Tensor,
-        right: Tensor,
-        down: Tensor,
-        vector: Tensor,
-        alpha: float,
-        iterations: int,
-    ) -> Tensor:
-        op = GridOperator(diagonal, right, down)
-        values, vectors = torch.linalg.eigh(grid_dense(op).double())
-        basis = vectors.mT.to(vector.dtype).contiguous()
-        *_, inverse = _eigenvalue_iterates(values, alpha, iterations)
-        coefficients = _multiply(basis, vector)
-        ctx.save_for_backward(values, basis, coefficients)
-        ctx.alpha, ctx.iterations, ctx.width = alpha, iterations, op.width
-        return _multiply(basis.mT, inverse.to(basis) * coefficients)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple:
-        values, basis, coefficients = ctx.saved_tensors
-        with torch.autocast(grad.device.type, enabled=False):
-            *iterates, inverse = _eigenvalue_iterates(
-                values, ctx.alpha, ctx.iterations
-            )
-            pull = _multiply(basis, grad)
-            weight = pull.unsqueeze(2) * coefficients.unsqueeze(1)
-            weight = (weight + weight.mT).mul_(0.5)
-            inner = torch.zeros_like(weight)
-            for iterate in reversed(iterates):
-                z = iterate.to(basis)
-                pairs = z.unsqueeze(2) * z.unsqueeze(1)
-                inner.addcmul_(weight, pairs, value=-1)
-                share = (1 - values * iterate).to(basis)
-                weight *= share.unsqueeze(2) + share.unsqueeze(1)
-            lines = _symmetric_inner(torch.bmm(inner, basis), basis, ctx.width)
-            return (
-                *lines,
-                _multiply(basis.mT, inverse.to(basis) * pull),
-                None,
-                None,
-            )
-
-
-def _multiply(matrix: Tensor, vector: Tensor) -> Tensor:
-    return torch.bmm(matrix, vector.unsqueeze(2)).squeeze(2)
-
-
-def _eigenvalue_iterates(
-    values: Tensor, alpha: float, iterations: int
-) -> list[Tensor]:
-    """Eigenvalues of Z_0 … Z_p, given those of Λ."""
-    iterates = [alpha * values]
-    for _ in range(iterations):
-        iterates.append(iterates[-1] * (2 - values * iterates[-1]))
-    return iterates
-
-
 def newton_schulz_apply(
     op: GridOperator,
     vector: Tensor,
     iterations: int,
     alpha: float,
-    spectral: bool | None = None,
+    chebyshev: bool | None = None,
 ) -> Tensor:
     """Approximate Λ⁻¹ f by Newton-Schulz iterations.
 
@@ -277,19 +210,21 @@ def newton_schulz_apply(
         op (GridOperator): The symmetric operator Λ of every image.
         vector (Tensor): f, shape (B, N).
         iterations (int): Newton-Schulz iterations p >= 0.
-        alpha (float): Scale of the start Z_0 = αΛ, which is a constant in
+        alpha (float): Scale α of the start Z_0 = αΛ, which is a constant in
             the gradient.
-        spectral (bool, optional): Whether to iterate on eigenvalues where
-            vectors alone do not do. Defaults to None: on a CPU, if not
+        chebyshev (bool, optional): Whether to sum Chebyshev polynomials, on
+            the CPU, where they are few. Defaults to None: on a CPU, if not
             compiled.
 
     Returns:
         Tensor: Z_p f, shape (B, N); differentiable once in Λ and f.
     """
-    if spectral is None:
-        spectral = (
+    if chebyshev is None:
+        chebyshev = (
             vector.device.type == 'cpu' and not torch.compiler.is_compiling()
         )
-    if spectral and iterations > VECTOR_ITERATIONS:
-        return _SpectralApply.apply(*op, vector, alpha, iterations)
+    if chebyshev and iterations:
+        terms = chebyshev_terms(op, alpha, iterations)
+        if terms is not None:
+            return chebyshev_apply(op, vector, alpha, terms)
     return _NewtonSchulzApply.apply(*op, vector, alpha, iterations)
