@@ -16,6 +16,7 @@ from projects.scm.models.calibration.grid_operator import (
     grid_dense,
     grid_laplacian,
 )
+from projects.scm.models.calibration.newton_schulz import newton_schulz_apply
 
 ALPHA = 0.002
 
@@ -49,6 +50,28 @@ def test_the_coefficients_are_those_of_the_iterated_function(
         inverse = inverse * (2 - values**2 * inverse)
     found = ALPHA * chebval(2 * values**2 / radius**2 - 1, coefficients)
     np.testing.assert_allclose(found, inverse, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize('growth', [0.5, 1.0, 1.5, 1.99])
+@pytest.mark.parametrize('iterations', [1, 5, 16])
+def test_up_to_where_the_iterations_diverge(growth, iterations):
+    """Products of matrices give the same, with gradients."""
+    op = operator(3, 4)
+    (radius, *_) = chebyshev_terms(op, ALPHA, iterations)
+    alpha = growth / radius**2
+    assert chebyshev_terms(op, alpha, iterations) is not None
+    assert chebyshev_terms(op, 2.01 / radius**2, iterations) is None
+    inputs = [part.requires_grad_() for part in op]
+    inputs.append(torch.randn(2, 12, dtype=torch.float64, requires_grad=True))
+    results = []
+    for chebyshev in (True, False):
+        out = newton_schulz_apply(
+            op, inputs[3], iterations, alpha, chebyshev=chebyshev
+        )
+        grads = torch.autograd.grad(out, inputs, torch.ones_like(out))
+        results.append((out, *grads))
+    for own, other in zip(*results, strict=True):
+        assert (own - other).norm() <= 1e-10 * other.norm()
 
 
 @pytest.mark.parametrize('shape', [(14, 14), (1, 6), (6, 1), (3, 8), (1, 1)])
