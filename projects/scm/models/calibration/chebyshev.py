@@ -31,7 +31,7 @@ from scipy.fft import dct
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .grid_operator import GridOperator
+from .grid_operator import GridOperator, grid_product
 
 #: Longer sums are left to products of matrices.
 MAX_TERMS = 4096
@@ -75,12 +75,9 @@ def chebyshev_terms(
 
 def _spectral_bound(op: GridOperator) -> float:
     """Largest sum of absolute values in a row (Gershgorin)."""
-    rows, right, down = (part.detach().abs() for part in op)
-    rows[:, 1:] += right
-    rows[:, :-1] += right
-    rows[:, op.width :] += down
-    rows[:, : -op.width] += down
-    return float(rows.amax())
+    absolute = GridOperator(*(part.detach().abs() for part in op))
+    ones = torch.ones_like(absolute.diagonal)
+    return float(grid_product(absolute, ones).amax())
 
 
 def chebyshev_apply(
@@ -160,6 +157,30 @@ def _multiply(
 
 
 @njit(cache=True, nogil=True)
+def _advance(
+    diagonal: np.ndarray,
+    right: np.ndarray,
+    down: np.ndarray,
+    scale: float,
+    factor: float,
+    before: np.ndarray,
+    now: np.ndarray,
+    once: np.ndarray,
+    twice: np.ndarray,
+) -> None:
+    """From x_{k-1}, x_k to x_k, factor · S x_k − x_{k-1}.
+
+    Leaves Λ x_k in ``once``.
+    """
+    _multiply(diagonal, right, down, now, once)
+    _multiply(diagonal, right, down, once, twice)
+    for i in range(now.size):
+        following = factor * (scale * twice[i] - now[i]) - before[i]
+        before[i] = now[i]
+        now[i] = following
+
+
+@njit(cache=True, nogil=True)
 def _apply(
     alpha: float,
     terms: np.ndarray,
@@ -177,14 +198,10 @@ def _apply(
         once, twice = np.empty_like(now), np.empty_like(now)
         total = c[0] * now
         for k in range(1, c.size):
-            _multiply(d, r, v, now, once)
-            _multiply(d, r, v, once, twice)
             factor = 1.0 if k == 1 else 2.0
+            _advance(d, r, v, scale, factor, before, now, once, twice)
             for i in range(now.size):
-                following = factor * (scale * twice[i] - now[i]) - before[i]
-                before[i] = now[i]
-                now[i] = following
-                total[i] += c[k] * following
+                total[i] += c[k] * now[i]
         _multiply(d, r, v, alpha * total, result[b])
 
 
@@ -212,13 +229,8 @@ def _pull_back(
         before, now = np.zeros(n), vector[b].copy()
         once, twice = np.empty(n), np.empty(n)
         for k in range(c.size - 1):  # Λ t_k
-            _multiply(d, r, v, now, products[k])
-            _multiply(d, r, v, products[k], twice)
             factor = 1.0 if k == 0 else 2.0
-            for i in range(n):
-                following = factor * (scale * twice[i] - now[i]) - before[i]
-                before[i] = now[i]
-                now[i] = following
+            _advance(d, r, v, scale, factor, before, now, products[k], twice)
 
         start = np.empty(n)
         _multiply(d, r, v, alpha * grad[b], start)
@@ -233,14 +245,7 @@ def _pull_back(
                 gr[i] += weight * (now[i] * t[i + 1] + now[i + 1] * t[i])
             for i in range(n - w):
                 gv[i] += weight * (now[i] * t[i + w] + now[i + w] * t[i])
-            _multiply(d, r, v, now, once)
-            _multiply(d, r, v, once, twice)
+            _advance(d, r, v, scale, factor, after, now, once, twice)
             for i in range(n):
-                adjoint = (
-                    c[k] * start[i]
-                    + factor * (scale * twice[i] - now[i])
-                    - after[i]
-                )
-                after[i] = now[i]
-                now[i] = adjoint
+                now[i] += c[k] * start[i]
         grad_vector[b] = now
