@@ -48,17 +48,11 @@ class ImageRecord:
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class _MapBoxes:
-    """Boxes of an image's maps, and their overlaps, each computed once."""
+class _FoundBoxes:
+    """Boxes found in an image, and their overlaps, each computed once."""
 
-    def __init__(
-        self,
-        plan: EvaluationPlan,
-        maps: Mapping[int, np.ndarray],
-        gt_boxes: np.ndarray,
-    ) -> None:
+    def __init__(self, plan: EvaluationPlan, gt_boxes: np.ndarray) -> None:
         self.plan = plan
-        self.maps = maps
         self.gt_boxes = gt_boxes
         self._memory: dict[tuple, Any] = {}
 
@@ -68,23 +62,11 @@ class _MapBoxes:
             self._memory[entry] = make(*key)
         return self._memory[entry]
 
-    def _levels(self, label: int, interpolation: str) -> np.ndarray:
-        return raw_levels(
-            resize_score_map(
-                self.maps[label], self.plan.frame_size_wh, interpolation
-            )
-        )
-
     def _found(
         self, label: int, interpolation: str, contours: str
     ) -> CutBoxes:
         """Rectangles at all thresholds of the plan, and last at Otsu's."""
-        levels = self._once(self._levels, label, interpolation)
-        thresholds = self.plan.shared_thresholds[interpolation]
-        cuts = threshold_cuts(levels, thresholds)
-        return boxes_at_cuts(
-            levels, np.append(cuts, otsu_cut(levels)), contours
-        )
+        raise NotImplementedError
 
     def boxes(self, label: int, index: int, contours: str) -> CutBoxes:
         """Boxes of a class at the thresholds of a protocol of the plan."""
@@ -108,7 +90,37 @@ class _MapBoxes:
         return self._once(self._ious, label, index, contours)
 
 
-class _GivenBox:
+class _MapBoxes(_FoundBoxes):
+    """Boxes of the score maps of an image."""
+
+    def __init__(
+        self,
+        plan: EvaluationPlan,
+        maps: Mapping[int, np.ndarray],
+        gt_boxes: np.ndarray,
+    ) -> None:
+        super().__init__(plan, gt_boxes)
+        self.maps = maps
+
+    def _levels(self, label: int, interpolation: str) -> np.ndarray:
+        return raw_levels(
+            resize_score_map(
+                self.maps[label], self.plan.frame_size_wh, interpolation
+            )
+        )
+
+    def _found(
+        self, label: int, interpolation: str, contours: str
+    ) -> CutBoxes:
+        levels = self._once(self._levels, label, interpolation)
+        thresholds = self.plan.shared_thresholds[interpolation]
+        cuts = threshold_cuts(levels, thresholds)
+        return boxes_at_cuts(
+            levels, np.append(cuts, otsu_cut(levels)), contours
+        )
+
+
+class _GivenBox(_FoundBoxes):
     """The box that a detector found, the same for all classes and cuts."""
 
     def __init__(
@@ -117,26 +129,19 @@ class _GivenBox:
         box: np.ndarray | None,
         gt_boxes: np.ndarray,
     ) -> None:
-        self.plan = plan
+        super().__init__(plan, gt_boxes)
         self.found = np.empty((0, 4), np.int64) if box is None else box[None]
-        self.gt_boxes = gt_boxes
 
-    def boxes(self, label: int, index: int, contours: str) -> CutBoxes:
-        """The box, as a protocol of the plan finishes it, at every cut."""
+    def _found(
+        self, label: int, interpolation: str, contours: str
+    ) -> CutBoxes:
         del label, contours
-        protocol = self.plan.protocols[index]
-        place = np.zeros(len(self.plan.columns[index]), np.int64)
+        cuts = len(self.plan.shared_thresholds[interpolation]) + 1
         return CutBoxes(
-            self.found, np.array([0, len(self.found)]), place
-        ).finish(
-            self.plan.frame_size_wh,
-            clamp=protocol.clamp,
-            empty_box=protocol.empty_box,
+            self.found,
+            np.array([0, len(self.found)]),
+            np.zeros(cuts, np.int64),
         )
-
-    def ious(self, label: int, index: int, contours: str) -> np.ndarray:
-        """(T + e + 1,) its best IoU with a ground truth box, in all places."""
-        return self.boxes(label, index, contours).best_iou(self.gt_boxes)
 
 
 def record_image(
@@ -279,7 +284,7 @@ def _start_record(
 def _fill_record(
     record: ImageRecord,
     plan: EvaluationPlan,
-    found: _MapBoxes | _GivenBox,
+    found: _FoundBoxes,
     ranked: list[int] | None,
 ) -> ImageRecord:
     """Add what was found."""
@@ -325,7 +330,7 @@ def _check_maps(maps: ArrayLike, labels: list[int], name: str) -> np.ndarray:
 def _best_ious(
     measure: Measure,
     index: int,
-    found: _MapBoxes | _GivenBox,
+    found: _FoundBoxes,
     gt_label: int,
     ranked: list[int] | None,
 ) -> np.ndarray:
@@ -346,7 +351,7 @@ def _best_ious(
 
 def _error_kinds(
     index: int,
-    found: _MapBoxes | _GivenBox,
+    found: _FoundBoxes,
     gt_label: int,
     ranked: list[int],
 ) -> np.ndarray:
