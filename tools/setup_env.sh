@@ -139,6 +139,11 @@ install --no-build-isolation -r requirements/runtime.txt \
     -r requirements/demo.txt -r requirements/docs.txt \
     -r requirements/tests.txt
 
+# Without its dependencies: one of them declares that it refuses the OpenCV of
+# the tested set, which it works with (requirements/mmdet.txt).
+step 'mmdet'
+install --no-deps -r requirements/mmdet.txt
+
 step 'this project'
 install --no-deps --no-build-isolation --editable .
 

@@ -12,6 +12,7 @@ FILES = (
     'runtime',
     'mminstall',
     'optional',
+    'mmdet',
     'export',
     'demo',
     'docs',
@@ -25,7 +26,7 @@ def read(repo: Path, name: str) -> list[Requirement]:
     return [Requirement(line) for line in stripped if line]
 
 
-@pytest.fixture(params=['3.10', '3.11', '3.12'])
+@pytest.fixture(params=['3.10', '3.11', '3.12', '3.13'])
 def pins(repo: Path, request) -> dict[str, str]:
     """Name -> the one version of constraints.txt for a version of Python."""
     found = {}

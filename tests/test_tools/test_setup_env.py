@@ -68,12 +68,14 @@ def test_order_of_installation_and_a_second_run(checkout) -> None:
         'torchvision',
         'onedl-mmcv',
         'requirements/tests.txt',
+        'requirements/mmdet.txt',
         '.',
     ]
     assert got[1].startswith('--no-deps')
     # without torch in sight, mmcv compiles nothing
     assert '--no-build-isolation' not in got[2]
     assert '--no-build-isolation' in got[3]
+    assert got[4].startswith('--no-deps')
 
     # nothing is left to do, and not even pip is asked
     (checkout / 'log').write_text('')
@@ -86,7 +88,7 @@ def test_order_of_installation_and_a_second_run(checkout) -> None:
     with (checkout / 'requirements' / 'constraints.txt').open('a') as file:
         file.write('x==1\n')
     setup(checkout)
-    assert len(installs(checkout)) == 5
+    assert len(installs(checkout)) == 6
 
 
 def test_interrupted_run_is_taken_up(checkout) -> None:
@@ -95,14 +97,14 @@ def test_interrupted_run_is_taken_up(checkout) -> None:
     assert len(installs(checkout)) == 3
     done = setup(checkout)
     assert done.returncode == 0
-    assert len(installs(checkout)) == 3 + 5
+    assert len(installs(checkout)) == 3 + 6
 
 
 def test_failed_check_leaves_the_environment_incomplete(checkout) -> None:
     assert setup(checkout, FAIL_AT='import projects.scm').returncode != 0
     (checkout / 'log').write_text('')
     assert setup(checkout).returncode == 0
-    assert len(installs(checkout)) == 5
+    assert len(installs(checkout)) == 6
 
 
 def test_failed_change_is_not_complete_when_taken_back(checkout) -> None:
@@ -120,7 +122,7 @@ def test_compiled_operators_are_an_option(checkout) -> None:
     # another choice, another environment
     (checkout / 'log').write_text('')
     assert setup(checkout).returncode == 0
-    assert len(installs(checkout)) == 5
+    assert len(installs(checkout)) == 6
 
 
 def test_relative_place_is_that_of_the_caller(checkout) -> None:

@@ -28,7 +28,8 @@ def require_mmcv_ops(
             raise
         raise BrokenEnvironmentError(
             'projects.scm.mmdet needs mmdet, which is not installed: '
-            'pip install onedl-mmdetection (requirements/optional.txt)'
+            'pip install onedl-mmdetection, or, to keep the OpenCV that is '
+            'installed, see requirements/mmdet.txt'
         ) from error
     try:
         import_module('mmcv._ext')
