@@ -28,7 +28,7 @@ optim_wrapper = dict(
 # λ and β are sharded as well, so no process could log them.
 custom_hooks = []
 
-runner_type = 'FlexibleRunner'
+runner_type = 'WSOLFlexibleRunner'
 strategy = dict(
     type='FSDPStrategy',
     model_wrapper=dict(

@@ -10,7 +10,12 @@ default_hooks = dict(
     checkpoint=dict(max_keep_ckpts=2),
     visualization=dict(type='WSOLVisualizationHook'),
     class_count=dict(type='ClassCountHook'),
+    # Drop path of an iteration does not depend on what ran before it.
+    iteration_seed=dict(type='IterationSeedHook'),
 )
 visualizer = dict(type='WSOLVisualizer')
+
+# Samples are seeded too: a resumed training equals an uninterrupted one.
+runner_type = 'WSOLRunner'
 
 randomness = dict(seed=26)

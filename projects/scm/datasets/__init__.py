@@ -4,6 +4,7 @@
 from .cub import CUBLocalization
 from .imagenet import ImageNetLocalization
 from .localization_mixin import LocalizationMixin
+from .seeding import SeededDataset, SeededSampler
 from .transforms import ContiguousImage, PackWSOLInputs
 
 __all__ = [
@@ -12,4 +13,6 @@ __all__ = [
     'ImageNetLocalization',
     'LocalizationMixin',
     'PackWSOLInputs',
+    'SeededDataset',
+    'SeededSampler',
 ]

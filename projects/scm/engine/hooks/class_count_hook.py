@@ -49,6 +49,8 @@ def check_class_count(model: nn.Module, dataset: Any) -> None:
     classes = getattr(dataset, 'metainfo', {}).get('classes')
     if outputs is None or classes is None or outputs >= len(classes):
         return
+    while hasattr(dataset, 'dataset'):  # a wrapper says nothing of itself
+        dataset = dataset.dataset
     raise ValueError(
         f'the head has num_classes={outputs}, but {type(dataset).__name__} '
         f'has {len(classes)} classes, {classes[0]!r} to {classes[-1]!r}: set '
