@@ -126,6 +126,7 @@ setup(
         'export': read_requirements('export'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
+        'timm': read_requirements('timm'),
     },
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,

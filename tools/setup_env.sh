@@ -137,7 +137,7 @@ step 'the other packages'
 install --no-build-isolation -r requirements/runtime.txt \
     -r requirements/mminstall.txt -r requirements/optional.txt \
     -r requirements/demo.txt -r requirements/docs.txt \
-    -r requirements/tests.txt
+    -r requirements/tests.txt -r requirements/timm.txt
 
 # Without its dependencies: one of them declares that it refuses the OpenCV of
 # the tested set, which it works with (requirements/mmdet.txt).

@@ -17,6 +17,7 @@ FILES = (
     'demo',
     'docs',
     'tests',
+    'timm',
 )
 
 

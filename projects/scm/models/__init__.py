@@ -7,6 +7,7 @@ from .backbones import (
     TSCAMBEiT,
     TSCAMDeiT3,
     TSCAMDistilledViT,
+    TSCAMTimm,
     TSCAMViT,
 )
 from .calibration import ActivationDiffusionBlock, SpatialCalibration
@@ -23,6 +24,7 @@ __all__ = [
     'TSCAMDeiT3',
     'TSCAMDistilledViT',
     'TSCAMHead',
+    'TSCAMTimm',
     'TSCAMViT',
     'TokenAttentionMixin',
 ]

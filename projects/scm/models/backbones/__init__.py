@@ -2,6 +2,7 @@
 """Vision transformers that give tokens and class-token attention."""
 
 from .checkpoint_keys import convert_official_keys, convert_timm_keys
+from .tscam_timm import TSCAMTimm
 from .tscam_vit import (
     TSCAMEVA02,
     TokenAttentionMixin,
@@ -16,6 +17,7 @@ __all__ = [
     'TSCAMBEiT',
     'TSCAMDeiT3',
     'TSCAMDistilledViT',
+    'TSCAMTimm',
     'TSCAMViT',
     'TokenAttentionMixin',
     'convert_official_keys',

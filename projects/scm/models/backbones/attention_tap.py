@@ -1,8 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Reading the class token's attention without copying a forward.
 
-Two seams of the attention modules of mmpretrain are used. Both taps have no
-parameters and no buffers, so state dicts stay those of the stock backbones.
+Two seams of the attention modules of mmpretrain are used, and the call of the
+fused kernel itself where there is none (timm). All taps have no parameters
+and no buffers, so state dicts stay those of the stock backbones.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.models.utils import MultiheadAttention
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 
@@ -98,8 +100,9 @@ class FusedAttentionTap(_AttentionTap):
     """Fused attention, with the class token's row computed beside it.
 
     Stands in for the attribute ``scaled_dot_product_attention`` of
-    mmpretrain's ``MultiheadAttention``. The row needs the query of one token
-    only, so memory is linear in tokens and no N×N map exists.
+    mmpretrain's ``MultiheadAttention``, or for the call of torch's function
+    (:class:`TappedForward`). The row needs the query of one token only, so
+    memory is linear in tokens and no N×N map exists.
 
     Args:
         scale (float, optional): Factor on query·key. Defaults to None, that
@@ -111,7 +114,13 @@ class FusedAttentionTap(_AttentionTap):
         self.scale = scale
 
     def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
     ) -> Tensor:
         """Attend.
 
@@ -119,19 +128,86 @@ class FusedAttentionTap(_AttentionTap):
             query (Tensor): Shape (B, heads, N, d), class token first.
             key (Tensor): Shape (B, heads, N, d).
             value (Tensor): Shape (B, heads, N, d).
+            attn_mask (Tensor, optional): Added to scaled query·key, such as
+                a bias by relative position; broadcasts to (B, heads, N, N).
+                Defaults to None.
             dropout_p (float): Dropout of the attention weights; the recorded
                 row is the one before dropout.
+            is_causal (bool): Must be False: a class token that comes first
+                would see nothing.
 
         Returns:
             Tensor: Shape (B, heads, N, d).
+
+        Raises:
+            ValueError: If attention is causal.
         """
+        if is_causal:
+            raise ValueError('causal attention leaves the class token alone')
         scale = query.size(-1) ** -0.5 if self.scale is None else self.scale
         # A product of matrices would copy the keys, and keep the copy.
         logits = torch.linalg.vecdot(query[:, :, :1] * scale, key)
+        if attn_mask is not None:
+            logits = logits + attn_mask[..., 0, :]
         self.put(logits.softmax(-1).mean(1))
         return F.scaled_dot_product_attention(
-            query, key, value, dropout_p=dropout_p, scale=scale
+            query, key, value, attn_mask, dropout_p, scale=scale
         )
+
+
+class _Redirect(TorchFunctionMode):
+    """Calls a tap where torch's fused attention is called."""
+
+    def __init__(self, tap: FusedAttentionTap) -> None:
+        super().__init__()
+        self.tap = tap
+        self.calls = 0
+
+    def __torch_function__(
+        self,
+        func: Callable,
+        types: Any,
+        args: tuple = (),
+        kwargs: dict | None = None,
+    ) -> Any:
+        """Run ``func``, or the tap for it."""
+        if func is F.scaled_dot_product_attention:
+            func = self.tap
+            self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+class TappedForward:
+    """Forward of a module in which fused attention goes through a tap.
+
+    Whatever the module does to queries and keys before (norms, rotary
+    embeddings, a bias) is then in the row, and no line of it is copied.
+
+    Args:
+        forward (Callable): Forward of a module that calls
+            ``torch.nn.functional.scaled_dot_product_attention`` once.
+        tap (FusedAttentionTap): Called instead.
+    """
+
+    def __init__(self, forward: Callable, tap: FusedAttentionTap) -> None:
+        self.forward = forward
+        self.tap = tap
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Run the module.
+
+        Raises:
+            TypeError: If it does not attend, or more than once.
+        """
+        with _Redirect(self.tap) as redirect:
+            out = self.forward(*args, **kwargs)
+        if redirect.calls != 1:
+            raise TypeError(
+                'expected a module that calls scaled_dot_product_attention '
+                f'once, but {self.forward} called it {redirect.calls} times: '
+                'its class-token attention is not one softmax'
+            )
+        return out
 
 
 class DropoutTap(_AttentionTap):
