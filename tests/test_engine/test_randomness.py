@@ -4,6 +4,7 @@
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from test_engine.tiny_training import (
     Interrupted,
@@ -85,6 +86,7 @@ def test_drop_path_is_on_and_seeded(tiny_cub, tmp_path):
 
 def read_batches(cfg, workers, persistent, first=0):
     """Images of three epochs, or of those from a later one."""
+    init_default_scope('mmpretrain')
     loader = Runner.build_dataloader(
         seed_dataloader(
             dict(
