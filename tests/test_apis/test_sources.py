@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from projects.scm.apis.sources import (
+    RESULT_MARKER,
     count_sources,
     expand_inputs,
     iterate_sources,
@@ -31,20 +32,122 @@ def names(inputs, **kwargs):
     return [source.name for source in sources]
 
 
+def paths(inputs):
+    return [item.path for item in expand_inputs(inputs)]
+
+
+def make_files(folder: Path, *names: str) -> Path:
+    """Empty files."""
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return folder
+
+
 def test_folders_and_patterns_are_sorted(photos) -> None:
     expected = [str(photos / f'{i}.png') for i in range(5)]
-    assert expand_inputs(photos) == expected
-    assert expand_inputs(f'{photos}/') == expected
-    assert expand_inputs(f'{photos}/[13]*.png') == [expected[1], expected[3]]
-    assert expand_inputs(f'{photos}/**/4.png') == expected[4:]
-    # Whoever names a file by a pattern means it, picture or not.
-    assert expand_inputs(f'{photos}/C*') == [str(photos / 'CREDITS.txt')]
+    assert paths(photos) == expected
+    assert paths(f'{photos}/') == expected
+    assert paths(f'{photos}/[13]*.png') == [expected[1], expected[3]]
+    assert paths(f'{photos}/**/4.png') == expected[4:]
+    # Whoever names a file means it, picture or not.
+    credits = str(photos / 'CREDITS.txt')
+    assert paths(credits) == [credits]
+
+
+def test_folders_are_searched_to_the_bottom(tmp_path) -> None:
+    folder = make_files(
+        tmp_path / 'photos',
+        'top.JPG',
+        'fish/1.jfif',
+        'fish/deep/er/1.png',
+        'tool/1.png',
+        'tool/note.txt',
+        'phone.HEIC',
+        '.cache/1.png',
+        'tool/.hidden.png',
+        'README',
+    )
+    found = expand_inputs(folder)
+    assert [item.file_name for item in found] == [
+        'fish/1.jfif',
+        'fish/deep/er/1.png',
+        'tool/1.png',
+        'top.JPG',
+    ]
+    assert names(folder) == ['fish/1', 'fish/deep/er/1', 'tool/1', 'top']
+    # mmengine's backend does not list hidden files, only hidden folders.
+    assert sorted(found.left_out) == [
+        '.cache/1.png',
+        'README',
+        'phone.HEIC',
+        'tool/note.txt',
+    ]
+    line = found.describe_left_out()
+    assert line.startswith('4 left out, no pictures or videos: ')
+    assert set(line.partition(': ')[2].split(', ')) == {
+        '1 hidden',
+        '1 no suffix',
+        '1 .heic',
+        '1 .txt',
+    }
+    found = expand_inputs(f'{folder}/**')
+    assert [item.file_name for item in found] == [
+        'fish/1.jfif',
+        'fish/deep/er/1.png',
+        'tool/1.png',
+        'top.JPG',
+    ]
+    assert sorted(Path(p).name for p in found.left_out) == [
+        'README',
+        'note.txt',
+        'phone.HEIC',
+    ]
+    assert expand_inputs(folder / 'tool').describe_left_out() == (
+        '1 left out, no pictures or videos: 1 .txt'
+    )
+    assert expand_inputs(folder / 'fish').describe_left_out() == ''
+
+
+def test_results_of_earlier_runs_are_no_photographs(tmp_path) -> None:
+    folder = make_files(
+        tmp_path,
+        'a.png',
+        f'results/{RESULT_MARKER}',
+        'results/pictures/a.jpg',
+        'results_of_mine/b.png',
+        'next/c.png',
+    )
+    assert names(folder) == ['a', 'next/c', 'results_of_mine/b']
+    found = expand_inputs(folder, ignore=[folder / 'next'])
+    assert names(found) == ['a', 'results_of_mine/b']
+    with pytest.raises(FileNotFoundError, match='holds no picture'):
+        expand_inputs(folder / 'results')
+
+
+def test_names_are_relative_to_the_common_folder(tmp_path) -> None:
+    make_files(tmp_path, 'a/fish/1.png', 'a/tool/1.png', 'b/1.png')
+    single = str(tmp_path / 'a/fish/1.png')
+    assert names(single) == ['1']
+    assert names([tmp_path / 'a/fish', tmp_path / 'a/tool']) == [
+        'fish/1',
+        'tool/1',
+    ]
+    # As a shell expands photos/*/*.png.
+    assert names([single, tmp_path / 'a/tool/1.png']) == ['fish/1', 'tool/1']
+    assert names([tmp_path / 'a', tmp_path / 'b']) == [
+        'a/fish/1',
+        'a/tool/1',
+        'b/1',
+    ]
+    assert names(f'{tmp_path}/*/1.png') == ['b/1']
 
 
 def test_a_name_with_brackets_is_a_file(tmp_path) -> None:
     file = tmp_path / 'bird[1].png'
     file.touch()
-    assert expand_inputs(str(file)) == [str(file)]
+    assert paths(str(file)) == [str(file)]
 
 
 def test_lists_mix_everything(photos, tmp_path) -> None:
@@ -54,24 +157,25 @@ def test_lists_mix_everything(photos, tmp_path) -> None:
     inputs = [photos, (PICTURE, other), url, PICTURE[..., 0], f'{photos}/0*']
     items = expand_inputs(inputs)
     assert len(items) == count_sources(items) == 10
-    assert items[8].shape == (4, 6, 3)  # grey became BGR
+    assert items[8].image.shape == (4, 6, 3)  # grey became BGR
+    folder = photos.name
+    common = photos.parent
+    outer = other.relative_to(common).with_suffix('').as_posix()
     assert names(inputs) == [
-        *'01234',
+        *(f'{folder}/{i}' for i in range(5)),
         '000005',
-        '0_1',
+        outer,
         'bird',
         '000008',
-        '0_2',
+        f'{folder}/0_1',
     ]
+    assert names(items) == names(inputs)
 
 
 def test_names_do_not_clash(tmp_path) -> None:
-    files = []
-    for index, name in enumerate(['a', 'a_1', 'a', 'A', 'a_1']):
-        (tmp_path / str(index)).mkdir()
-        files.append(tmp_path / str(index) / f'{name}.png')
-        files[-1].touch()
-    assert names(files) == ['a', 'a_1', 'a_2', 'A_3', 'a_1_1']
+    make_files(tmp_path, 'a.png', 'A.jpg', 'a.jpg', 'a_1.png')
+    files = [tmp_path / n for n in ('a.png', 'a_1.png', 'a.jpg', 'A.jpg')]
+    assert names([*files, files[0]]) == ['a', 'a_1', 'a_2', 'A_3', 'a_4']
 
 
 def test_frames_of_a_video(tmp_path) -> None:
@@ -87,6 +191,7 @@ def test_frames_of_a_video(tmp_path) -> None:
         levels, abs=3
     )
     assert frames[0].path == str(file)
+    assert frames[0].file_name == 'walk.avi'
     assert names(file, frame_interval=3) == [
         'walk_000000',
         'walk_000003',

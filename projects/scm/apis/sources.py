@@ -2,22 +2,24 @@
 """What people hand in: files, addresses, folders, patterns, arrays, videos."""
 
 import glob
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 from urllib.parse import urlparse
 
 import cv2
 import mmcv
 import numpy as np
-from mmengine.fileio import get_file_backend
+from mmengine.fileio import LocalBackend, get_file_backend
 
 PICTURE_SUFFIXES = (
     '.bmp',
     '.gif',
+    '.jfif',
     '.jpeg',
     '.jpg',
     '.pgm',
@@ -38,84 +40,241 @@ VIDEO_SUFFIXES = (
     '.webm',
     '.wmv',
 )
+#: Folders that hold a file of this name are results, not photographs.
+RESULT_MARKER = 'scm_wsol_results.json'
+
+
+class Item(NamedTuple):
+    """One picture or video that was found among the inputs."""
+
+    path: str | None
+    """File or address; None for an array."""
+    file_name: str
+    """Relative to the common folder of all inputs, with ``/``."""
+    image: np.ndarray | None = None
+    """uint8 (H, W, 3), BGR, of an array."""
+
+
+class FoundInputs(list):
+    """The items that :func:`expand_inputs` found, and what it left out.
+
+    Attributes:
+        left_out (list[str]): Files in folders and patterns that are no
+            pictures and no videos by their suffix, hidden ones, and folders
+            of earlier results.
+    """
+
+    def __init__(
+        self, items: Iterable[Item] = (), left_out: Iterable[str] = ()
+    ) -> None:
+        super().__init__(items)
+        self.left_out = list(left_out)
+
+    def describe_left_out(self) -> str:
+        """One line about what was left out, empty if nothing was."""
+        if not self.left_out:
+            return ''
+        kinds = Counter(
+            'hidden'
+            if _is_hidden(path)
+            else PurePath(path).suffix.lower() or 'no suffix'
+            for path in self.left_out
+        )
+        return (
+            f'{len(self.left_out)} left out, no pictures or videos: '
+            + ', '.join(f'{n} {kind}' for kind, n in kinds.most_common())
+        )
 
 
 class Source(NamedTuple):
     """One picture to look at: a file or an address, or its pixels."""
 
     name: str
-    """Unique among the pictures of one call; fit to name files."""
+    """Unique among the pictures of one call; fit to name files below a
+    folder: ``birds/0001`` for ``birds/0001.jpg``."""
     path: str | None
     """File, address, or file of the video; None for an array."""
     image: np.ndarray | None = None
     """uint8 (H, W, 3), BGR; None if it is still to be read."""
     frame: int | None = None
     """Number of the frame in a video, from 0."""
+    file_name: str | None = None
+    """Of the picture or video, relative to the common folder of all inputs,
+    with ``/``; None for an array."""
 
 
-def expand_inputs(inputs: object) -> list[str | np.ndarray]:
+class _Found(NamedTuple):
+    """A path before the common folder is known."""
+
+    path: str
+    folder: str | None  # that its name is relative to; None if not local
+    file_name: str = ''
+
+
+def expand_inputs(
+    inputs: object, ignore: Sequence[str | PathLike] = ()
+) -> FoundInputs:
     """List the pictures and videos that are meant.
 
     Args:
         inputs (str | PathLike | np.ndarray | Iterable): A file, an address
             (``https://…`` or another scheme of MMEngine's file backends), a
-            folder (the pictures and videos directly in it, by suffix), a
-            pattern (``photos/**/*.jpg``), an array (uint8, BGR as mmcv and
-            OpenCV load, or grey), or a list of any of these.
+            folder (all pictures and videos below it, by suffix), a pattern
+            (``photos/**/*.jpg``), an array (uint8, BGR as mmcv and OpenCV
+            load, or grey), or a list of any of these.
+        ignore (Sequence[str | PathLike]): Folders that are not searched, for
+            example the one that results go to.
 
     Returns:
-        list[str | np.ndarray]: Files, addresses and arrays, in order; the
-        content of folders and patterns sorted by name.
+        FoundInputs: Items in order; the content of folders and patterns
+        sorted by name, hidden files and folders and results of earlier runs
+        (folders with :data:`RESULT_MARKER`) left out.
 
     Raises:
-        FileNotFoundError: If a file does not exist, a pattern matches none,
-            or a folder holds no picture and no video.
+        FileNotFoundError: If a file does not exist, or a pattern or folder
+            holds no picture and no video.
         TypeError: If something else was handed in.
         ValueError: If an array is no picture, or there is nothing at all.
     """
-    if isinstance(inputs, (str, PathLike)):
-        return _expand_path(str(inputs))
-    if isinstance(inputs, np.ndarray):
-        return [_check_array(inputs)]
-    if not isinstance(inputs, Iterable):
+    left_out: list[str] = []
+    ignored = {os.path.abspath(folder) for folder in ignore}
+    found = list(_expand(inputs, ignored, left_out))
+    if not found:
+        raise ValueError('inputs: expected at least one picture, got none')
+    folders = {
+        os.path.abspath(entry.folder)
+        for entry in found
+        if isinstance(entry, _Found) and entry.folder is not None
+    }
+    common = _common_folder(folders)
+    return FoundInputs(
+        (_named(index, entry, common) for index, entry in enumerate(found)),
+        left_out,
+    )
+
+
+def _expand(
+    inputs: object, ignored: set[str], left_out: list[str]
+) -> Iterator[_Found | Item | np.ndarray]:
+    if isinstance(inputs, Item):
+        yield inputs
+    elif isinstance(inputs, (str, PathLike)):
+        yield from _expand_path(str(inputs), ignored, left_out)
+    elif isinstance(inputs, np.ndarray):
+        yield _check_array(inputs)
+    elif isinstance(inputs, Iterable):
+        for entry in inputs:
+            yield from _expand(entry, ignored, left_out)
+    else:
         raise TypeError(
             'inputs: expected a path, an address, a uint8 array, or a list '
             f'of these, but got {type(inputs).__name__}'
         )
-    items = [item for entry in inputs for item in expand_inputs(entry)]
-    if not items:
-        raise ValueError('inputs: expected at least one picture, got none')
-    return items
 
 
-def _expand_path(path: str) -> list[str]:
+def _common_folder(folders: set[str]) -> str:
+    try:
+        return os.path.commonpath(folders) if folders else ''
+    except ValueError:  # on different drives
+        return ''
+
+
+def _named(index: int, entry: _Found | Item | np.ndarray, common: str) -> Item:
+    if isinstance(entry, Item):
+        return entry
+    if isinstance(entry, np.ndarray):
+        return Item(None, f'{index:06d}', entry)
+    if entry.folder is None:
+        return Item(entry.path, entry.file_name)
+    if not common:
+        return Item(entry.path, PurePath(entry.path).name)
+    relative = os.path.relpath(os.path.abspath(entry.path), common)
+    return Item(entry.path, PurePath(relative).as_posix())
+
+
+def _is_hidden(relative: str) -> bool:
+    return any(
+        part.startswith('.') and part not in ('.', '..')
+        for part in PurePath(relative).parts
+    )
+
+
+def _expand_path(
+    path: str, ignored: set[str], left_out: list[str]
+) -> list[_Found]:
     if not path:
         raise ValueError('inputs: expected a path, got an empty string')
     backend = get_file_backend(path)
     if not hasattr(backend, 'isdir'):  # as for http://
-        return [path]
+        name = PurePath(urlparse(path).path).name
+        return [_Found(path, None, name or 'picture')]
+    local = isinstance(backend, LocalBackend)
     if backend.isdir(path):
-        suffixes = PICTURE_SUFFIXES + VIDEO_SUFFIXES
-        names = list(backend.list_dir_or_file(path, list_dir=False))
-        found = sorted(n for n in names if n.lower().endswith(suffixes))
-        if not found:
-            raise FileNotFoundError(
-                f'{path}: holds no picture and no video ({len(names)} other '
-                f'files); looked for {" ".join(suffixes)}'
-            )
-        return [backend.join_path(path, name) for name in found]
+        names = sorted(backend.list_dir_or_file(path, False, recursive=True))
+        files = {backend.join_path(path, name): name for name in names}
+        kept = _pictures_among(files, path, ignored, left_out)
+        return [
+            _Found(file, path if local else None, files[file]) for file in kept
+        ]
     if backend.isfile(path):
-        return [path]
+        folder = os.path.dirname(path) or '.'
+        return [_Found(path, folder if local else None, PurePath(path).name)]
     if '://' not in path and glob.has_magic(path):
-        found = sorted(
-            file
-            for file in glob.glob(path, recursive=True)
+        files = {
+            file: file
+            for file in sorted(glob.glob(path, recursive=True))
             if Path(file).is_file()
-        )
-        if found:
-            return found
+        }
+        if files:
+            kept = _pictures_among(files, path, ignored, left_out)
+            folder = _fixed_part(path)
+            return [_Found(file, folder) for file in kept]
         raise FileNotFoundError(f'{path}: no file matches this pattern')
     raise FileNotFoundError(f'{path}: no such file or folder')
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folder that all files of a pattern lie in."""
+    folder = pattern
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder or '.'
+
+
+def _pictures_among(
+    files: dict[str, str], path: str, ignored: set[str], left_out: list[str]
+) -> list[str]:
+    """Those of the files that are looked at; the others are noted.
+
+    Args:
+        files: Their names relative to what the user named, by path.
+        path: What the user named.
+        ignored: Folders, absolute.
+        left_out: Gets the others.
+    """
+    marked = {
+        os.path.abspath(os.path.dirname(file))
+        for file in files
+        if os.path.basename(file) == RESULT_MARKER
+    }
+    skipped = tuple(
+        os.path.join(folder, '') for folder in sorted(marked | ignored)
+    )
+    suffixes = PICTURE_SUFFIXES + VIDEO_SUFFIXES
+    kept, others = [], []
+    for file, name in files.items():
+        if os.path.abspath(file).startswith(skipped):
+            continue
+        wanted = not _is_hidden(name) and name.lower().endswith(suffixes)
+        (kept if wanted else others).append(file)
+    if not kept:
+        raise FileNotFoundError(
+            f'{path}: holds no picture and no video ({len(others)} other '
+            f'files); looked for {" ".join(suffixes)}, in all folders below '
+            'it'
+        )
+    left_out.extend(files[file] for file in others)
+    return kept
 
 
 def _check_array(image: np.ndarray) -> np.ndarray:
@@ -130,9 +289,9 @@ def _check_array(image: np.ndarray) -> np.ndarray:
     )
 
 
-def is_video(item: str | np.ndarray) -> bool:
+def is_video(item: Item) -> bool:
     """Whether an item of :func:`expand_inputs` is a video, by its suffix."""
-    return isinstance(item, str) and item.lower().endswith(VIDEO_SUFFIXES)
+    return item.path is not None and item.path.lower().endswith(VIDEO_SUFFIXES)
 
 
 def open_video(path: str) -> mmcv.VideoReader:
@@ -147,12 +306,10 @@ def open_video(path: str) -> mmcv.VideoReader:
     return reader
 
 
-def count_sources(
-    items: Iterable[str | np.ndarray], frame_interval: int = 1
-) -> int:
+def count_sources(items: Iterable[Item], frame_interval: int = 1) -> int:
     """How many pictures there are; for videos what their headers say."""
     return sum(
-        -(-max(0, open_video(item).frame_cnt) // frame_interval)
+        -(-max(0, open_video(item.path).frame_cnt) // frame_interval)
         if is_video(item)
         else 1
         for item in items
@@ -160,7 +317,7 @@ def count_sources(
 
 
 def iterate_sources(
-    items: Iterable[str | np.ndarray], frame_interval: int = 1
+    items: Iterable[Item], frame_interval: int = 1
 ) -> Iterator[Source]:
     """Go through pictures and frames one by one.
 
@@ -170,8 +327,8 @@ def iterate_sources(
             1.
 
     Yields:
-        Source: With a name made of the file's. Names that are taken get a
-        number: ``bird``, ``bird_1``.
+        Source: With a name made of the file's, below the common folder of
+        all inputs. Names that are taken get a number: ``bird``, ``bird_1``.
 
     Raises:
         ValueError: If a video does not decode.
@@ -188,17 +345,23 @@ def iterate_sources(
         taken.add(found.casefold())
         return found
 
-    for index, item in enumerate(items):
-        if isinstance(item, np.ndarray):
-            yield Source(name(f'{index:06d}'), None, item)
+    for item in items:
+        if item.image is not None:
+            yield Source(name(item.file_name), None, item.image)
             continue
-        stem = Path(urlparse(item).path if '://' in item else item).stem
+        stem = PurePath(item.file_name).with_suffix('').as_posix()
         if not is_video(item):
-            yield Source(name(stem or 'picture'), item)
+            yield Source(name(stem), item.path, file_name=item.file_name)
             continue
-        frames = enumerate(open_video(item))
+        frames = enumerate(open_video(item.path))
         frame = None
         for frame, image in islice(frames, 0, None, frame_interval):
-            yield Source(name(f'{stem}_{frame:06d}'), item, image, frame)
+            yield Source(
+                name(f'{stem}_{frame:06d}'),
+                item.path,
+                image,
+                frame,
+                item.file_name,
+            )
         if frame is None:
-            raise ValueError(f'{item}: no frame of this video decodes')
+            raise ValueError(f'{item.path}: no frame of this video decodes')

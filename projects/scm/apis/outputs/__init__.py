@@ -1,0 +1,31 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Results as files that other programs read."""
+
+from .coco import CocoWriter, coco_categories
+from .csv_table import CsvWriter
+from .cvat import CvatWriter
+from .label_studio import LabelStudioWriter
+from .result_folder import ResultFolder
+from .writer import ResultWriter
+from .yolo import YoloWriter
+
+#: Writers by what the command line calls them.
+FORMATS: dict[str, type[ResultWriter]] = {
+    'coco': CocoWriter,
+    'csv': CsvWriter,
+    'yolo': YoloWriter,
+    'label-studio': LabelStudioWriter,
+    'cvat': CvatWriter,
+}
+
+__all__ = [
+    'FORMATS',
+    'CocoWriter',
+    'CsvWriter',
+    'CvatWriter',
+    'LabelStudioWriter',
+    'ResultFolder',
+    'ResultWriter',
+    'YoloWriter',
+    'coco_categories',
+]

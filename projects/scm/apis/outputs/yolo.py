@@ -1,0 +1,84 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Results as a data set that detectors of the YOLO family train on."""
+
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import yaml
+
+from projects.scm.utils import write_file
+
+from .writer import ResultWriter, as_file_name, instances, save_frame
+
+
+class YoloWriter(ResultWriter):
+    """Writes ``images/``, ``labels/`` and ``data.yaml``.
+
+    Folders of the pictures are kept, below ``images`` and ``labels`` alike.
+    Pictures are linked, and copied where the disk allows no link. A line of a
+    label is ``class x_centre y_centre width height`` as shares of the
+    picture, or, with masks, ``class x y x y …``, the outline; a picture
+    without a box has an empty file. ``data.yaml`` names the same pictures for
+    training and validation: split them before you measure anything.
+    """
+
+    entries = ('data.yaml', 'images', 'labels')
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._write_yaml()
+
+    def add(self, result: dict) -> None:
+        """Write the label of one result, and link its picture."""
+        size = np.array([result['width'], result['height']])
+        lines = []
+        for box, label, _, polygons in instances(result):
+            if polygons is None:
+                low, high = np.reshape(box, (2, 2)) / size
+                rows = [[*((low + high) / 2), *(high - low)]]
+            else:
+                rows = [
+                    (np.reshape(p, (-1, 2)) / size).ravel() for p in polygons
+                ]
+            lines += [
+                f'{label} ' + ' '.join(f'{n:.6f}' for n in row) + '\n'
+                for row in rows
+            ]
+        name = result['name']
+        label_file = self.folder / 'labels' / as_file_name(name, '.txt')
+        write_file(label_file, ''.join(lines).encode())
+        images = self.folder / 'images'
+        save_frame(result, images / as_file_name(name, '.jpg'))
+        source = result.get('img_path')
+        if result.get('frame') is None and source and os.path.isfile(source):
+            suffix = PurePosixPath(result['file_name']).suffix
+            _link(source, images / as_file_name(name, suffix))
+
+    def close(self) -> Path:
+        """Nothing is left to be written.
+
+        Returns:
+            Path: ``data.yaml``.
+        """
+        return self.folder / 'data.yaml'
+
+    def _write_yaml(self) -> None:
+        content = dict(
+            path='.',
+            train='images',
+            val='images',
+            names=dict(enumerate(self.classes)),
+        )
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        write_file(self.folder / 'data.yaml', text.encode())
+
+
+def _link(source: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:  # another disk, or a system without links
+        shutil.copyfile(source, target)
