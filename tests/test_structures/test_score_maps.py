@@ -15,6 +15,7 @@ from projects.scm.structures import (
     quantize_score_map,
     resize_score_map,
     score_map_to_boxes,
+    score_map_to_outlines,
 )
 
 maps = arrays(
@@ -111,6 +112,48 @@ def test_score_map_to_boxes_in_image_pixels():
     )
     assert found.dtype == np.float64
     assert found.tolist() == [[64, 24, 320, 56]]
+
+
+def test_outlines_of_rectangles_fill_their_boxes():
+    score_map = np.zeros((14, 14))
+    score_map[3:7, 2:10] = 1
+    score_map[4, 4:6] = 0  # a hole, which is filled
+    options = dict(threshold=0.5, image_size_wh=(448, 112))
+    options['frame_size_wh'] = (14, 14)
+    [[polygon]] = score_map_to_outlines(score_map, **options)
+    # 64, 24, 320, 56 half-open: the last pixels are 319 and 55.
+    assert {tuple(point) for point in polygon.tolist()} == {
+        (64, 24),
+        (319, 24),
+        (319, 55),
+        (64, 55),
+    }
+
+
+def test_outlines_belong_to_boxes_and_cover_the_foreground():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        score_map = cv2.GaussianBlur(rng.random((14, 14)), (5, 5), 0)
+        size = tuple(int(n) for n in rng.integers(30, 300, 2))
+        options = dict(
+            threshold=float(rng.uniform(0.3, 0.9)),
+            image_size_wh=size,
+            frame_size_wh=(56, 56),
+            contours=('all', 'largest')[int(rng.integers(2))],
+        )
+        boxes = score_map_to_boxes(score_map, **options)
+        outlines = score_map_to_outlines(score_map, **options)
+        assert len(outlines) == len(boxes) > 0
+        pixel = np.divide(size, 56).max()
+        for box, polygons in zip(boxes, outlines, strict=True):
+            if polygons:
+                points = np.concatenate(polygons)
+                assert (abs(points.min(0) - box[:2]) <= pixel).all()
+                assert (abs(points.max(0) + 1 - box[2:]) <= pixel).all()
+
+
+def test_outlines_of_a_constant_map():
+    assert score_map_to_outlines(np.ones((3, 3)), 0.0, (9, 9)) == []
 
 
 def test_score_map_to_boxes_reaches_the_border():

@@ -22,6 +22,7 @@ from .score_maps import (
     quantize_score_map,
     resize_score_map,
     score_map_to_boxes,
+    score_map_to_outlines,
 )
 from .tokens import TokenFeatures
 
@@ -42,6 +43,7 @@ __all__ = [
     'resize_score_map',
     'scale_boxes',
     'score_map_to_boxes',
+    'score_map_to_outlines',
     'validate_boxes',
     'xywh_to_xyxy',
     'xyxy_to_xywh',

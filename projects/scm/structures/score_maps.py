@@ -122,6 +122,14 @@ def quantize_score_map(score_map: ArrayLike) -> np.ndarray:
     return (array * 255).astype(np.uint8)
 
 
+def _map_levels(
+    score_map: ArrayLike, frame_size_wh: Sequence[int], interpolation: str
+) -> np.ndarray:
+    """Grey levels of a raw score map in a frame."""
+    resized = resize_score_map(score_map, frame_size_wh, interpolation)
+    return quantize_score_map(normalize_score_map(resized))
+
+
 def binarize_levels(levels: np.ndarray, threshold: float) -> np.ndarray:
     """Foreground of a grey-level map: ``levels > int(threshold * max)``.
 
@@ -140,6 +148,24 @@ def binarize_levels(levels: np.ndarray, threshold: float) -> np.ndarray:
     return levels > int(threshold * levels.max())
 
 
+def _find_contours(
+    foreground: np.ndarray, contours: str
+) -> Sequence[np.ndarray]:
+    """Contours as OpenCV finds them, see :func:`contour_boxes`."""
+    if contours not in CONTOURS:
+        raise ValueError(
+            f'contours: expected one of {CONTOURS}, got {contours!r}'
+        )
+    found = cv2.findContours(
+        np.ascontiguousarray(foreground, dtype=np.uint8),
+        cv2.RETR_TREE,
+        cv2.CHAIN_APPROX_SIMPLE,
+    )[-2]
+    if contours == 'largest' and found:
+        found = [max(found, key=cv2.contourArea)]
+    return found
+
+
 def contour_boxes(foreground: np.ndarray, contours: str) -> np.ndarray:
     """Boxes of the contours of a foreground (8-connected, holes included).
 
@@ -155,17 +181,7 @@ def contour_boxes(foreground: np.ndarray, contours: str) -> np.ndarray:
     Raises:
         ValueError: If ``contours`` is neither of the two.
     """
-    if contours not in CONTOURS:
-        raise ValueError(
-            f'contours: expected one of {CONTOURS}, got {contours!r}'
-        )
-    found = cv2.findContours(
-        np.ascontiguousarray(foreground, dtype=np.uint8),
-        cv2.RETR_TREE,
-        cv2.CHAIN_APPROX_SIMPLE,
-    )[-2]
-    if contours == 'largest' and found:
-        found = [max(found, key=cv2.contourArea)]
+    found = _find_contours(foreground, contours)
     boxes = np.array(
         [cv2.boundingRect(contour) for contour in found], dtype=np.int64
     ).reshape(-1, 4)
@@ -205,7 +221,63 @@ def score_map_to_boxes(
     Raises:
         ValueError: If an argument is out of its range or the map is no map.
     """
-    resized = resize_score_map(score_map, frame_size_wh, interpolation)
-    levels = quantize_score_map(normalize_score_map(resized))
+    levels = _map_levels(score_map, frame_size_wh, interpolation)
     boxes = contour_boxes(binarize_levels(levels, threshold), contours)
     return scale_boxes(boxes, frame_size_wh, image_size_wh)
+
+
+def score_map_to_outlines(
+    score_map: ArrayLike,
+    threshold: float,
+    image_size_wh: Sequence[int],
+    *,
+    frame_size_wh: Sequence[int] = (224, 224),
+    contours: str = 'largest',
+    interpolation: str = 'bilinear',
+) -> list[list[np.ndarray]]:
+    """Find the outlines of what :func:`score_map_to_boxes` finds boxes of.
+
+    Every contour is filled in the frame, without its holes, brought to the
+    size of the image (nearest neighbour) and outlined there.
+
+    Args:
+        score_map (ArrayLike): (h, w) raw scores.
+        threshold (float): Share of the largest level, in [0, 1].
+        image_size_wh (Sequence[int]): Width and height of the image.
+        frame_size_wh (Sequence[int]): Where contours are found. Defaults to
+            (224, 224).
+        contours (str): ``'largest'`` or ``'all'``. Defaults to
+            ``'largest'``.
+        interpolation (str): ``'bilinear'`` or ``'bicubic'``. Defaults to
+            ``'bilinear'``.
+
+    Returns:
+        list[list[np.ndarray]]: One entry a box, in the order of the boxes;
+        each a list of polygons, (n, 2) int64 ``x, y`` of pixels of the
+        image, at least three of them. The list is empty where the contour
+        has no area in the image.
+
+    Raises:
+        ValueError: See :func:`score_map_to_boxes`.
+    """
+    levels = _map_levels(score_map, frame_size_wh, interpolation)
+    foreground = binarize_levels(levels, threshold)
+    width, height = (int(side) for side in image_size_wh)
+    outlines = []
+    for contour in _find_contours(foreground, contours):
+        filled = np.zeros(foreground.shape, np.uint8)
+        cv2.drawContours(filled, [contour], 0, 1, cv2.FILLED)
+        filled = cv2.resize(
+            filled, (width, height), interpolation=cv2.INTER_NEAREST
+        )
+        found = cv2.findContours(
+            filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )[-2]
+        outlines.append(
+            [
+                polygon[:, 0].astype(np.int64)
+                for polygon in found
+                if len(polygon) > 2
+            ]
+        )
+    return outlines
