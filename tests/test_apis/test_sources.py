@@ -231,5 +231,15 @@ def test_an_empty_folder_is_named(tmp_path) -> None:
 def test_a_broken_video_is_named(tmp_path) -> None:
     file = tmp_path / 'broken.mp4'
     file.write_bytes(b'no video')
+    items = expand_inputs([file, PICTURE])
+    assert count_sources(items) == 2
     with pytest.raises(ValueError, match=r'broken\.mp4: does not open'):
-        count_sources(expand_inputs(file))
+        list(iterate_sources(items))
+    failures = []
+    left = list(
+        iterate_sources(items, on_error=lambda *what: failures.append(what))
+    )
+    assert [source.name for source in left] == ['000001']
+    [(source, error)] = failures
+    assert source.path == str(file)
+    assert 'does not open' in str(error)

@@ -274,7 +274,7 @@ def test_stream_reads_no_more_than_it_needs(
     broken = tmp_path / 'broken.jpg'
     broken.write_bytes(b'no picture')
     stream = inferencer.stream([photos / '0.png', broken, photos / '1.png'])
-    assert next(stream)['name'] == '0'
+    assert next(stream)['name'].endswith('0')
     assert progress.global_progress.task_ids
     with pytest.raises(ValueError, match=r'broken\.jpg: does not read as'):
         next(stream)

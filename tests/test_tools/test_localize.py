@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import cv2
+import mmcv
 import pytest
 from test_apis.conftest import blobs
+from test_apis.test_sources import write_video
 from test_apis.tiny_localizer import (
     CLASSES,
     build_model,
@@ -18,6 +20,7 @@ from test_apis.tiny_localizer import (
 )
 
 from projects.scm.apis import WSOLInferencer
+from projects.scm.apis.sources import RESULT_MARKER
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_as_a_user_runs_it(files, repo, tmp_path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert '1 pictures, 1 boxes: results/results.json' in done.stdout
+    assert '1 picture, 1 box: results/results.json' in done.stdout
     assert 'Inference' in done.stdout
     assert cv2.imread(str(tmp_path / 'results' / 'pictures' / '0.jpg')).any()
     content = json.loads((tmp_path / 'results' / 'results.json').read_text())
@@ -55,8 +58,8 @@ def test_as_a_user_runs_it(files, repo, tmp_path) -> None:
     x0, y0, x1, y1 = expected['bboxes'][0].tolist()
     [found] = content['annotations']
     assert found['bbox'] == pytest.approx([x0, y0, x1 - x0, y1 - y0], abs=1e-3)
-    assert found['category_id'] == expected['pred_label']
-    assert content['images'][0]['file_name'] == 'photos/0.png'
+    assert found['category_id'] == expected['pred_label'] + 1
+    assert content['images'][0]['file_name'] == '0.png'
     assert [c['name'] for c in content['categories']] == list(CLASSES)
 
 
@@ -69,16 +72,23 @@ def test_options(files, tmp_path) -> None:
         'localize.py',
         photos,
         *('--model', config, '--checkpoint', checkpoint, '--out', out),
-        *('--format', 'csv', 'yolo', 'coco', '--target', 'topk'),
+        *('--format', 'csv', 'yolo', 'coco', 'label-studio', 'cvat'),
+        *('--target', 'topk'),
         *('--topk', 2, '--threshold', 'otsu', '--contours', 'all'),
         *('--classes', names, '--no-pictures', '--as-stored'),
-        *('--batch-size', 2, '--device', 'cpu'),
+        *('--batch-size', 2, '--device', 'cpu', '--masks'),
     )
     assert sorted(file.name for file in out.iterdir()) == [
-        'classes.txt',
+        'cvat.xml',
+        'data.yaml',
+        'images',
+        'label_studio.json',
+        'label_studio_config.xml',
         'labels',
+        'masks',
         'results.csv',
         'results.json',
+        RESULT_MARKER,
     ]
     expected = WSOLInferencer(config, checkpoint)(
         photos, target='topk', topk=2, threshold='otsu', contours='all'
@@ -89,7 +99,7 @@ def test_options(files, tmp_path) -> None:
     assert content['categories'][6]['name'] == 'g'
     for image_id, result in enumerate(expected, 1):
         found = [
-            a['category_id']
+            a['category_id'] - 1
             for a in content['annotations']
             if a['image_id'] == image_id
         ]
@@ -104,12 +114,78 @@ def test_a_class_by_number_and_a_threshold_by_number(files, tmp_path) -> None:
         *('localize.py', photos, *common, '--target', 3, '--threshold', 0.4)
     )
     content = json.loads((out / 'results.json').read_text())
-    assert {a['category_id'] for a in content['annotations']} == {3}
+    assert {a['category_id'] for a in content['annotations']} == {4}
     assert content['info']['threshold'] == 0.4
     before = (out / 'results.json').read_bytes()
     with pytest.raises(FileNotFoundError, match='no such file or folder'):
         run_tool('localize.py', tmp_path / 'nowhere.jpg', *common)
-    (photos / '2.png').write_text('no picture')
-    with pytest.raises(ValueError, match=r'2\.png: does not read'):
+    with pytest.raises(FileExistsError, match='results of another run'):
         run_tool('localize.py', photos, *common)
     assert (out / 'results.json').read_bytes() == before
+
+
+def test_one_broken_picture_costs_no_other(files, tmp_path, capsys) -> None:
+    config, checkpoint, photos = files
+    (photos / 'deep').mkdir()
+    (photos / '0.png').rename(photos / 'deep' / '0.png')
+    (photos / 'deep' / '2.png').write_text('no picture')
+    whole = (photos / '1.png').read_bytes()
+    (photos / 'cut.png').write_bytes(whole[: len(whole) // 2])
+    (photos / 'film.avi').write_text('no film')
+    (photos / 'README.txt').touch()
+    out = tmp_path / 'results'
+    common = ('--model', config, '--checkpoint', checkpoint, '--out', out)
+    with pytest.raises(SystemExit) as stop:
+        run_tool('localize.py', photos, *common, '--format', 'coco', 'csv')
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    assert '2 pictures, 2 boxes' in printed.out
+    assert '1 left out, no pictures or videos: 1 .txt' in printed.err
+    assert '3 pictures could not be read' in printed.err
+    for name in ('2.png', 'cut.png', 'film.avi'):
+        assert f'{name}: ' in printed.err
+    content = json.loads((out / 'results.json').read_text())
+    assert [i['file_name'] for i in content['images']] == [
+        '1.png',
+        'deep/0.png',
+    ]
+    assert (out / 'pictures' / 'deep' / '0.jpg').is_file()
+    marker = json.loads((out / RESULT_MARKER).read_text())
+    assert len(marker['failures']) == 3
+    # Another run, of the one good picture: nothing of the first is left.
+    run_tool('localize.py', photos / '1.png', *common, '--overwrite')
+    assert sorted(p.name for p in out.rglob('*.*')) == [
+        '1.jpg',
+        'results.json',
+        RESULT_MARKER,
+    ]
+
+
+def test_a_class_named_by_a_digit(files, tmp_path) -> None:
+    """The name is meant before the index."""
+    config, checkpoint, photos = files
+    names = tmp_path / 'names.txt'
+    names.write_text('\n'.join('6543210'))
+    out = tmp_path / 'results'
+    run_tool(
+        *('localize.py', photos, '--model', config, '--out', out),
+        *('--checkpoint', checkpoint, '--classes', names, '--target', '2'),
+    )
+    content = json.loads((out / 'results.json').read_text())
+    assert {a['category_id'] for a in content['annotations']} == {5}
+
+
+def test_a_video_comes_back(files, tmp_path) -> None:
+    config, checkpoint, photos = files
+    write_video(photos / 'walk.avi', 4)
+    out = tmp_path / 'results'
+    run_tool(
+        *('localize.py', photos / 'walk.avi', '--model', config),
+        *('--checkpoint', checkpoint, '--out', out, '--frame-interval', 2),
+    )
+    content = json.loads((out / 'results.json').read_text())
+    names = [image['file_name'] for image in content['images']]
+    assert names == ['frames/walk_000000.jpg', 'frames/walk_000002.jpg']
+    for name in names:
+        assert cv2.imread(str(out / name)).shape == (24, 32, 3)
+    assert len(mmcv.VideoReader(str(out / 'videos' / 'walk.mp4'))) == 2

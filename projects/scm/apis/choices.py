@@ -16,6 +16,7 @@ from projects.scm.structures import (
     quantize_score_map,
     resize_score_map,
     score_map_to_boxes,
+    score_map_to_outlines,
 )
 
 OTSU = 'otsu'
@@ -143,6 +144,47 @@ def find_boxes(
         np.ndarray: (n, 4) float64 half-open ``x0, y0, x1, y1`` in pixels of
         the image.
     """
+    return score_map_to_boxes(
+        score_map,
+        image_size_wh=image_size_wh,
+        frame_size_wh=frame_size_wh,
+        **_with_number(score_map, frame_size_wh, options),
+    )
+
+
+def find_outlines(
+    score_map: np.ndarray,
+    image_size_wh: tuple[int, int],
+    frame_size_wh: tuple[int, int],
+    options: Mapping[str, Any],
+) -> list[list[list[float]]]:
+    """Outlines of a raw score map, one entry a box of :func:`find_boxes`.
+
+    Args:
+        score_map (np.ndarray): See :func:`find_boxes`, like the others.
+        image_size_wh (tuple[int, int]): Size of the original image.
+        frame_size_wh (tuple[int, int]): Size of the model's input.
+        options (Mapping): How boxes are made.
+
+    Returns:
+        list[list[list[float]]]: Polygons ``[x, y, x, y, …]``, in pixels of
+        the image.
+    """
+    outlines = score_map_to_outlines(
+        score_map,
+        image_size_wh=image_size_wh,
+        frame_size_wh=frame_size_wh,
+        **_with_number(score_map, frame_size_wh, options),
+    )
+    return [[p.ravel().tolist() for p in polygons] for polygons in outlines]
+
+
+def _with_number(
+    score_map: np.ndarray,
+    frame_size_wh: tuple[int, int],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The options with Otsu's threshold as a number."""
     options = dict(options)
     if options['threshold'] == OTSU:
         resized = resize_score_map(
@@ -154,9 +196,4 @@ def find_boxes(
         # The share of the largest level that is cut at Otsu's level again.
         share = (otsu_cut(levels) + 0.5) / max(int(levels.max()), 1)
         options['threshold'] = min(share, 1.0)
-    return score_map_to_boxes(
-        score_map,
-        image_size_wh=image_size_wh,
-        frame_size_wh=frame_size_wh,
-        **options,
-    )
+    return options

@@ -46,6 +46,7 @@ def to_result(
     sample: DataSample,
     classes: Sequence[str] | None,
     score_maps: bool,
+    pixels: bool = False,
 ) -> dict:
     """The dict that ``WSOLInferencer.__call__`` tells of.
 
@@ -56,6 +57,8 @@ def to_result(
             ``score_map_labels``.
         classes (Sequence[str], optional): Names of the classes.
         score_maps (bool): Whether to give maps at the size of the image.
+        pixels (bool): Whether to give the pixels of frames and arrays.
+            Defaults to False.
 
     Returns:
         dict: The result.
@@ -66,6 +69,7 @@ def to_result(
     result = dict(
         name=source.name,
         img_path=source.path,
+        file_name=source.file_name,
         width=width,
         height=height,
         pred_scores=sample.pred_score.numpy(),
@@ -75,6 +79,10 @@ def to_result(
         labels=instances.labels.numpy(),
         scores=instances.scores.numpy(),
     )
+    if 'polygons' in sample:
+        result['polygons'] = sample.polygons
+    if pixels and source.image is not None:
+        result['image'] = source.image
     if source.frame is not None:
         result['frame'] = source.frame
     if classes is not None:

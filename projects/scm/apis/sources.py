@@ -4,7 +4,7 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from os import PathLike
 from pathlib import Path, PurePath
@@ -101,6 +101,10 @@ class Source(NamedTuple):
     file_name: str | None = None
     """Of the picture or video, relative to the common folder of all inputs,
     with ``/``; None for an array."""
+
+
+#: What is called with a picture or video that cannot be read.
+OnError = Callable[[Source, Exception], None]
 
 
 class _Found(NamedTuple):
@@ -309,15 +313,24 @@ def open_video(path: str) -> mmcv.VideoReader:
 def count_sources(items: Iterable[Item], frame_interval: int = 1) -> int:
     """How many pictures there are; for videos what their headers say."""
     return sum(
-        -(-max(0, open_video(item.path).frame_cnt) // frame_interval)
+        -(-max(0, _count_frames(item.path)) // frame_interval)
         if is_video(item)
         else 1
         for item in items
     )
 
 
+def _count_frames(path: str) -> int:
+    try:
+        return open_video(path).frame_cnt
+    except ValueError:  # which iterate_sources tells
+        return 1
+
+
 def iterate_sources(
-    items: Iterable[Item], frame_interval: int = 1
+    items: Iterable[Item],
+    frame_interval: int = 1,
+    on_error: OnError | None = None,
 ) -> Iterator[Source]:
     """Go through pictures and frames one by one.
 
@@ -325,6 +338,9 @@ def iterate_sources(
         items (Iterable): Of :func:`expand_inputs`.
         frame_interval (int): Of videos, take every n-th frame. Defaults to
             1.
+        on_error (Callable, optional): Called with a video that does not
+            decode, and the error, after which the next items follow.
+            Defaults to None, which raises the error.
 
     Yields:
         Source: With a name made of the file's, below the common folder of
@@ -353,15 +369,29 @@ def iterate_sources(
         if not is_video(item):
             yield Source(name(stem), item.path, file_name=item.file_name)
             continue
-        frames = enumerate(open_video(item.path))
-        frame = None
-        for frame, image in islice(frames, 0, None, frame_interval):
-            yield Source(
-                name(f'{stem}_{frame:06d}'),
-                item.path,
-                image,
-                frame,
-                item.file_name,
-            )
-        if frame is None:
-            raise ValueError(f'{item.path}: no frame of this video decodes')
+        try:
+            for frame, image in _frames(item.path, frame_interval):
+                yield Source(
+                    name(f'{stem}_{frame:06d}'),
+                    item.path,
+                    image,
+                    frame,
+                    item.file_name,
+                )
+        except ValueError as error:
+            if on_error is None:
+                raise
+            source = Source(stem, item.path, file_name=item.file_name)
+            on_error(source, error)
+
+
+def _frames(
+    path: str, frame_interval: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Every n-th frame of a video with its number."""
+    found = False
+    for frame in islice(enumerate(open_video(path)), 0, None, frame_interval):
+        found = True
+        yield frame
+    if not found:
+        raise ValueError(f'{path}: no frame of this video decodes')

@@ -30,6 +30,7 @@ from .choices import (
     TOPK,
     check_positive,
     find_boxes,
+    find_outlines,
     resolve_contours,
     resolve_target,
     resolve_threshold,
@@ -38,7 +39,14 @@ from .loading import check_geometry, load_source
 from .pictures import draw_result
 from .progress import with_progress_bar
 from .results import to_result
-from .sources import Source, count_sources, expand_inputs, iterate_sources
+from .sources import (
+    FoundInputs,
+    OnError,
+    Source,
+    count_sources,
+    expand_inputs,
+    iterate_sources,
+)
 
 
 class WSOLInferencer(BaseInferencer):
@@ -76,16 +84,17 @@ class WSOLInferencer(BaseInferencer):
         ...     'photos/', batch_size=8, show_dir='results/')
     """
 
-    preprocess_kwargs = {'frame_interval', 'upright'}
+    preprocess_kwargs = {'frame_interval', 'upright', 'on_error'}
     forward_kwargs = {
         'target',
         'topk',
         'threshold',
         'threshold_figure',
         'contours',
+        'outlines',
     }
     visualize_kwargs = {'show', 'wait_time', 'show_dir'}
-    postprocess_kwargs = {'score_maps'}
+    postprocess_kwargs = {'score_maps', 'pixels'}
 
     def __init__(
         self,
@@ -156,6 +165,9 @@ class WSOLInferencer(BaseInferencer):
                 0.
             show_dir (str | PathLike, optional): Folder where annotated
                 pictures are written. Defaults to None.
+            outlines (bool): Give the outlines of the objects, too, see
+                :func:`~projects.scm.structures.score_map_to_outlines`.
+                Defaults to False.
             score_maps (bool): Give maps at the size of the image. Defaults
                 to True; without them, results of many large pictures take
                 little memory.
@@ -170,7 +182,8 @@ class WSOLInferencer(BaseInferencer):
             with ``labels`` int64 (n,) and ``scores`` float32 (n,), the
             softmax score of the label; ``score_maps`` float32 (K, height,
             width), each min-max scaled to [0, 1], of the classes
-            ``score_map_labels`` int64 (K,).
+            ``score_map_labels`` int64 (K,); ``polygons`` with ``outlines``:
+            of every box a list of ``[x, y, x, y, …]`` in pixels.
 
         Raises:
             FileNotFoundError: If an input does not exist.
@@ -231,6 +244,7 @@ class WSOLInferencer(BaseInferencer):
         batch_size: int = 1,
         frame_interval: int = 1,
         upright: bool = True,
+        on_error: OnError | None = None,
     ) -> Iterator[tuple[list[Source], list[np.ndarray], dict]]:
         """Load pictures and make batches of inputs of one size.
 
@@ -239,15 +253,21 @@ class WSOLInferencer(BaseInferencer):
             pixels (uint8, BGR), and the batch for the model.
         """
 
-        def load(source: Source) -> tuple[Source, np.ndarray, dict]:
-            results = load_source(source, self.loader, upright)
-            image = results['img']
-            data = self.pipeline(results)
-            check_geometry(data['data_samples'], source)
-            return source, image, data
+        def load() -> Iterator[tuple[Source, np.ndarray, dict]]:
+            for source in iterate_sources(inputs, frame_interval, on_error):
+                try:
+                    results = load_source(source, self.loader, upright)
+                    image = results['img']
+                    data = self.pipeline(results)
+                    check_geometry(data['data_samples'], source)
+                except (OSError, ValueError) as error:
+                    if on_error is None:
+                        raise
+                    on_error(source, error)
+                else:
+                    yield source, image, data
 
-        loaded = map(load, iterate_sources(inputs, frame_interval))
-        for chunk in self._get_chunk_data(loaded, batch_size):
+        for chunk in self._get_chunk_data(load(), batch_size):
             for _, group in groupby(chunk, lambda x: x[2]['inputs'].shape):
                 sources, images, data = zip(*group, strict=True)
                 yield list(sources), list(images), default_collate(data)
@@ -258,6 +278,7 @@ class WSOLInferencer(BaseInferencer):
         inputs: dict,
         target: str | int = 'predicted',
         topk: int = 1,
+        outlines: bool = False,
         **box_options: Any,
     ) -> list[DataSample]:
         """Predict classes, maps of the target classes and their boxes.
@@ -266,6 +287,7 @@ class WSOLInferencer(BaseInferencer):
             inputs (dict): A batch of :meth:`preprocess`.
             target (str | int): ``'predicted'``, ``'topk'`` or an index.
             topk (int): How many of the best classes.
+            outlines (bool): Add the field ``polygons``.
             **box_options: ``threshold`` and ``contours``, beside those of
                 the head.
 
@@ -289,7 +311,7 @@ class WSOLInferencer(BaseInferencer):
         )
         options = {**model.head.box_cfg, **box_options}
         return [
-            self._finish_sample(sample.cpu(), target, options)
+            self._finish_sample(sample.cpu(), target, options, outlines)
             for sample in samples
         ]
 
@@ -329,13 +351,14 @@ class WSOLInferencer(BaseInferencer):
         visualization: list[np.ndarray] | None,
         return_datasamples: bool = False,
         score_maps: bool = True,
+        pixels: bool = False,
         sources: Sequence[Source] = (),
     ) -> list[dict | DataSample]:
         """Turn data samples into the dicts that :meth:`__call__` tells of."""
         if return_datasamples:
             return preds
         return [
-            to_result(source, sample, self.classes, score_maps)
+            to_result(source, sample, self.classes, score_maps, pixels)
             for source, sample in zip(sources, preds, strict=True)
         ]
 
@@ -350,7 +373,7 @@ class WSOLInferencer(BaseInferencer):
         apart = (LoadImageFromFile, LoadAnnotations)
         return Compose([s for s in steps if not isinstance(s, apart)])
 
-    def _inputs_to_list(self, inputs: Any) -> list[str | np.ndarray]:
+    def _inputs_to_list(self, inputs: Any) -> FoundInputs:
         return expand_inputs(inputs)
 
     def _find_classes(
@@ -376,6 +399,7 @@ class WSOLInferencer(BaseInferencer):
         threshold: float | str | PathLike | None = None,
         threshold_figure: str = 'scm/top1_loc',
         contours: str | None = None,
+        outlines: bool = False,
     ) -> dict[str, Any]:
         """Check what :meth:`forward` is asked for, and look names up."""
         check_positive(topk=topk)
@@ -383,6 +407,7 @@ class WSOLInferencer(BaseInferencer):
         choices = dict(
             target=resolve_target(target, number, self.classes),
             topk=topk if target == TOPK else 1,
+            outlines=outlines,
         )
         threshold = resolve_threshold(threshold, threshold_figure)
         if threshold is not None:
@@ -392,7 +417,11 @@ class WSOLInferencer(BaseInferencer):
         return choices
 
     def _finish_sample(
-        self, sample: DataSample, target: str | int, options: dict
+        self,
+        sample: DataSample,
+        target: str | int,
+        options: dict,
+        outlines: bool,
     ) -> DataSample:
         """Keep the maps of the target classes, and find their boxes."""
         if isinstance(target, int):
@@ -400,15 +429,14 @@ class WSOLInferencer(BaseInferencer):
             kept = sample.score_map_labels == target
             sample.set_field(sample.score_maps[kept], 'score_maps')
             sample.set_field(sample.score_map_labels[kept], 'score_map_labels')
-        boxes = [
-            find_boxes(
-                score_map,
-                sample.ori_shape[1::-1],
-                sample.img_shape[1::-1],
-                options,
-            )
-            for score_map in sample.score_maps.numpy()
-        ]
+        sizes = sample.ori_shape[1::-1], sample.img_shape[1::-1]
+        maps = sample.score_maps.numpy()
+        boxes = [find_boxes(m, *sizes, options) for m in maps]
+        if outlines:
+            polygons = [
+                o for m in maps for o in find_outlines(m, *sizes, options)
+            ]
+            sample.set_field(polygons, 'polygons')
         labels = sample.score_map_labels.repeat_interleave(
             torch.tensor([len(found) for found in boxes])
         )

@@ -5,7 +5,9 @@ from .coco import CocoWriter, coco_categories
 from .csv_table import CsvWriter
 from .cvat import CvatWriter
 from .label_studio import LabelStudioWriter
+from .masks import MaskWriter
 from .result_folder import ResultFolder
+from .video import VideoWriter
 from .writer import ResultWriter
 from .yolo import YoloWriter
 
@@ -24,8 +26,10 @@ __all__ = [
     'CsvWriter',
     'CvatWriter',
     'LabelStudioWriter',
+    'MaskWriter',
     'ResultFolder',
     'ResultWriter',
+    'VideoWriter',
     'YoloWriter',
     'coco_categories',
 ]

@@ -1,0 +1,203 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Localise objects in photographs and videos."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from projects.scm.apis.sources import FoundInputs, Source
+
+FORMATS = ('coco', 'csv', 'yolo', 'label-studio', 'cvat')
+EPILOG = """\
+Results are written as they come. A picture that cannot be read costs no
+other: it is named at the end, and the exit status is 1.
+"""
+
+
+def _number_or_text(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to a parser."""
+    add = parser.add_argument
+    parser.epilog = EPILOG
+    add(
+        'inputs',
+        nargs='+',
+        help='files, URLs, folders (with all folders below), patterns, videos',
+    )
+    add('--model', required=True, help='config')
+    add('--checkpoint', required=True, help='file or URL')
+    add('--out', default='results', help='folder; defaults to results')
+    add(
+        '--overwrite',
+        action='store_true',
+        help='replace the results of an earlier run in that folder',
+    )
+    add(
+        '--format',
+        nargs='+',
+        choices=FORMATS,
+        default=['coco'],
+        help='of the boxes; several may be given; defaults to coco',
+    )
+    add(
+        '--target',
+        default='predicted',
+        help='predicted, topk, or the name or index of a class; defaults to '
+        'predicted',
+    )
+    add('--topk', type=int, default=5, help='for --target topk; default 5')
+    add(
+        '--threshold',
+        type=_number_or_text,
+        help='share of the largest value of a map above which a pixel '
+        'belongs to the object; or otsu; or a file that WSOLEvaluator has '
+        "written with threshold_file. Defaults to that of the head's box_cfg",
+    )
+    add(
+        '--threshold-figure',
+        default='scm/top1_loc',
+        help='which threshold of that file; defaults to scm/top1_loc',
+    )
+    add(
+        '--contours',
+        choices=('largest', 'all'),
+        help='one box a map, or all; defaults to that of the box_cfg',
+    )
+    add(
+        '--masks',
+        action='store_true',
+        help='outlines beside the boxes, where the format has a place for '
+        'them, and masks/*.png',
+    )
+    add('--classes', help='file with the names of the classes, one a line')
+    add('--batch-size', type=int, default=8, help='defaults to 8')
+    add(
+        '--frame-interval',
+        type=int,
+        default=1,
+        help='of videos, take every n-th frame; defaults to 1',
+    )
+    add(
+        '--as-stored',
+        action='store_true',
+        help='do not turn pictures by their EXIF tag',
+    )
+    add('--no-pictures', action='store_true', help='write boxes alone')
+    add('--device', help='defaults to an accelerator if there is one')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Localise.
+
+    Args:
+        args (argparse.Namespace): See :func:`add_arguments`.
+
+    Returns:
+        int: The exit status, 1 if a picture could not be read.
+
+    Raises:
+        FileExistsError: If the folder holds results of another run.
+        FileNotFoundError: If an input does not exist.
+        ValueError: If an option makes no sense.
+    """
+    from projects.scm.apis.outputs.result_folder import clear_results
+    from projects.scm.apis.sources import RESULT_MARKER, expand_inputs
+
+    # Before anything slow begins.
+    out = Path(args.out)
+    items = expand_inputs(args.inputs, ignore=[out])
+    if (out / RESULT_MARKER).exists() and not args.overwrite:
+        clear_results(out, ())
+    if line := items.describe_left_out():
+        sys.stderr.write(f'{line}\n')
+    return _localize(args, items, out)
+
+
+def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
+    import projects.scm  # noqa: F401
+    from projects.scm.apis import WSOLInferencer
+    from projects.scm.apis.outputs import FORMATS as WRITERS
+    from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
+    from projects.scm.apis.sources import is_video
+
+    names = None
+    if args.classes is not None:
+        names = Path(args.classes).read_text(encoding='utf-8').splitlines()
+    inferencer = WSOLInferencer(
+        args.model, args.checkpoint, args.device, classes=names
+    )
+    classes = inferencer.classes or [
+        str(index) for index in range(inferencer.model.head.num_classes)
+    ]
+    options = dict(
+        target=_target(args.target, classes),
+        topk=args.topk,
+        threshold=args.threshold,
+        threshold_figure=args.threshold_figure,
+        contours=args.contours,
+        upright=not args.as_stored,
+        frame_interval=args.frame_interval,
+    )
+    pictures = not args.no_pictures
+    writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
+    if args.masks:
+        writers.append(MaskWriter)
+    if pictures and any(map(is_video, items)):
+        writers.append(VideoWriter)
+    stream = inferencer.stream(
+        items,
+        batch_size=args.batch_size,
+        show_dir=out / 'pictures' if pictures else None,
+        score_maps=False,
+        pixels=True,
+        outlines=args.masks,
+        on_error=lambda source, error: folder.fail(_named(source), error),
+        **options,
+    )
+    with ResultFolder(
+        out,
+        writers,
+        classes,
+        dict(model=args.model, checkpoint=args.checkpoint, **options),
+        entries=['pictures'] if pictures else [],
+        overwrite=args.overwrite,
+    ) as folder:
+        for result in stream:
+            folder.add(result)
+    sys.stdout.write(
+        f'{_count(folder.num_results, "picture")}, '
+        f'{_count(folder.num_boxes, "box", "boxes")}: '
+        f'{", ".join(map(str, folder.written))}\n'
+    )
+    if folder.failures:
+        sys.stderr.write(
+            f'{_count(len(folder.failures), "picture")} could not be read:\n'
+            + ''.join(f'  {entry["error"]}\n' for entry in folder.failures)
+        )
+    return int(bool(folder.failures))
+
+
+def _target(target: str, classes: Sequence[str]) -> str | int:
+    """An index where it is a whole number and no name."""
+    if target in classes or not target.isdecimal():
+        return target
+    return int(target)
+
+
+def _named(source: Source) -> str:
+    return source.path or source.name
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f'{number} {one if number == 1 else many or f"{one}s"}'
