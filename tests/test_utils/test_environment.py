@@ -158,14 +158,18 @@ __version__ = '0'
 """
 
 
-@pytest.fixture
-def broken_torchvision(tmp_path: Path) -> Path:
+def torchvision_in(tmp_path: Path, library: str) -> Path:
     """A torchvision whose library does not load, which needs its schemas."""
     folder = tmp_path / 'torchvision'
     folder.mkdir()
     (folder / '__init__.py').write_text(BROKEN_TORCHVISION)
-    (folder / '_C.so').write_bytes(b'no library')
+    (folder / library).write_bytes(b'no library')
     return tmp_path
+
+
+@pytest.fixture
+def broken_torchvision(tmp_path: Path) -> Path:
+    return torchvision_in(tmp_path, '_C.so')
 
 
 PREPARE = """
@@ -221,9 +225,63 @@ def test_torchvision_works_here() -> None:
     assert functional.hflip(image)[0, 0].tolist() == [3, 2, 1, 0]
 
 
-def test_library_that_does_not_load_is_reported(broken_torchvision) -> None:
-    folder = broken_torchvision / 'torchvision'
-    assert isinstance(environment.load_torchvision_library(folder), OSError)
-    (folder / '_C.so').unlink()
+@pytest.mark.parametrize('library', ['_C.so', '_C_stable.so'])
+def test_library_that_does_not_load_is_reported(tmp_path, library) -> None:
+    """Under the name of torchvision before 0.29, and under that since."""
+    folder = torchvision_in(tmp_path, library) / 'torchvision'
+    problem = environment.load_torchvision_library(folder)
+    assert isinstance(problem, OSError)
+    assert not isinstance(problem, FileNotFoundError)
+    (folder / library).unlink()
     problem = environment.load_torchvision_library(folder)
     assert isinstance(problem, FileNotFoundError)
+    assert '_C_stable or _C' in str(problem)
+
+
+# --- transformers --------------------------------------------------------
+
+
+def fake_transformers(folder: Path, version: str) -> None:
+    """As mmpretrain looks for it: a distribution, not a module."""
+    info = folder / f'transformers-{version}.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text(f'Name: transformers\nVersion: {version}\n')
+
+
+def test_transformers_that_mmpretrain_does_not_fit(tmp_path, repo) -> None:
+    fake_transformers(tmp_path, '5.1.0')
+    done = run_python(
+        f'import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(repo)!r}]\n'
+        'import projects.scm.models\n'
+        'from mmpretrain.registry import MODELS\n'
+        'from mmpretrain.utils.dependency import WITH_MULTIMODAL\n'
+        'assert not WITH_MULTIMODAL\n'
+        'try:\n'
+        '    MODELS.build(dict(type="CLIP"))\n'
+        'except ImportError as error:\n'
+        '    print(error)\n',
+        cwd=tmp_path,
+    )
+    assert 'multi-modal dependencies' in done.stdout, done.stderr
+    said = [line for line in done.stderr.splitlines() if '5.1.0' in line]
+    assert len(said) == 1, done.stderr
+    assert "mmpretrain's multimodal models are left out" in said[0]
+
+
+@pytest.mark.parametrize('version', [None, '4.57.6'])
+def test_other_transformers_are_left_alone(tmp_path, repo, version) -> None:
+    code = (
+        f'import sys; sys.path[:0] = [{str(tmp_path)!r}, '
+        f'{str(repo / "projects" / "scm" / "utils")!r}]\n'
+        'import environment\n'
+    )
+    if version is None:
+        code += 'environment.installed_distributions = lambda names: {}\n'
+    else:
+        fake_transformers(tmp_path, version)
+    code += (
+        'environment.leave_out_multimodal_models()\n'
+        'print(sys.modules.get("mmpretrain.utils.dependency"))\n'
+    )
+    done = run_python(code, cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ('None\n', '')

@@ -1,11 +1,13 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Checks and one repair of the environment, done before mmpretrain loads.
+"""Checks and two repairs of the environment, done before mmpretrain loads.
 
-Four faults of an installation end in errors that name neither the cause nor
-the cure. :func:`prepare_environment` finds them first and says what to do:
+Faults of an installation end in errors that name neither the cause nor the
+cure. :func:`prepare_environment` finds them first and says what to do:
 
 * a torchvision wheel that does not fit torch (repaired on a torch without
   CUDA, where the compiled half of torchvision is not needed);
+* a transformers that mmpretrain's multimodal models do not fit (repaired:
+  they are left out, nothing of this project is built on them);
 * the two lines of the OpenMMLab packages installed over each other;
 * a package that is missing or too old;
 * this package under a second name, or behind a foreign package ``projects``.
@@ -18,6 +20,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
@@ -47,6 +50,11 @@ ONEDL_LINE = (
     'onedl-mmpretrain',
     'onedl-mmdetection',
 )
+#: First major release of transformers without the names that mmpretrain's
+#: multimodal models import.
+TRANSFORMERS_TOO_NEW = 5
+#: torchvision's compiled library: since 0.29, and before.
+TORCHVISION_LIBRARIES = ('_C_stable', '_C')
 #: What ``import torchvision`` needs to exist, from its C++ sources.
 TORCHVISION_SCHEMAS = {
     'nms': 'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
@@ -83,6 +91,7 @@ def prepare_environment() -> None:
     check_projects_package(sys.modules.get('projects'))
     check_package_lines(installed_distributions(UPSTREAM_LINE + ONEDL_LINE))
     prepare_torchvision()
+    leave_out_multimodal_models()
     check_module_versions()
     _done = True
 
@@ -291,11 +300,16 @@ def load_torchvision_library(folder: Path) -> Exception | None:
     """
     import torch
 
-    spec = PathFinder.find_spec('_C', [str(folder)])
-    if spec is None or spec.origin is None:
-        return FileNotFoundError(f'no library _C in {folder}')
+    specs = (
+        PathFinder.find_spec(name, [str(folder)])
+        for name in TORCHVISION_LIBRARIES
+    )
+    file = next((spec.origin for spec in specs if spec is not None), None)
+    if file is None:
+        names = ' or '.join(TORCHVISION_LIBRARIES)
+        return FileNotFoundError(f'no library {names} in {folder}')
     try:
-        torch.ops.load_library(spec.origin)
+        torch.ops.load_library(file)
     except (OSError, RuntimeError) as error:
         return error
     return None
@@ -311,4 +325,42 @@ def torchvision_message(problem: Exception) -> str:
         'the table at https://github.com/pytorch/vision#installation, for '
         'instance `pip install --force-reinstall torch==2.13.0 '
         'torchvision==0.28.0`.'
+    )
+
+
+def leave_out_multimodal_models() -> None:
+    """Let mmpretrain load beside a transformers that is too new for it.
+
+    mmpretrain imports its multimodal models (BLIP, LLaVA and others) where
+    transformers is installed, of any release from 4.28 on. With transformers
+    5, where names that they take are gone, ``import mmpretrain`` ends in
+    ``TypeError: NoneType takes no arguments``. mmpretrain decides about them
+    in one module, which is loaded here before all others and told what it
+    finds without transformers: the models are known, and building one ends in
+    an error of mmpretrain.
+    """
+    version = installed_distributions(['transformers']).get('transformers')
+    if (
+        version is None
+        or int(version.partition('.')[0]) < TRANSFORMERS_TOO_NEW
+        or 'mmpretrain' in sys.modules
+    ):
+        return
+    spec = importlib.util.find_spec('mmpretrain')
+    if spec is None or spec.origin is None:
+        return  # what is missing is told by check_module_versions
+    name = 'mmpretrain.utils.dependency'
+    file = Path(spec.origin).parent / 'utils' / 'dependency.py'
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not module.WITH_MULTIMODAL:
+        return
+    module.WITH_MULTIMODAL = False
+    sys.modules[name] = module
+    logging.getLogger(_PACKAGE).warning(
+        "mmpretrain's multimodal models are left out: they need transformers "
+        'before %d, found %s. Nothing else depends on them.',
+        TRANSFORMERS_TOO_NEW,
+        version,
     )
