@@ -18,6 +18,7 @@ PYTHON = os.environ.get('SCM_WSOL_PEERS_PYTHON')
     reason='SCM_WSOL_PEERS_PYTHON names no Python with datumaro and '
     'label-studio-sdk',
 )
+@pytest.mark.optional
 def test_the_tools_read_what_was_written(tmp_path, results) -> None:
     out = tmp_path / 'out'
     for name in ('cvat', 'label-studio', 'yolo'):
