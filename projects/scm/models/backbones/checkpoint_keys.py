@@ -11,6 +11,15 @@ from torch import Tensor
 _BACKBONE_RULES = (
     (r'^patch_embed\.proj\.', 'patch_embed.projection.'),
     (r'^blocks\.(\d+)\.norm(\d)\.', r'layers.\1.ln\2.'),
+    (
+        r'^blocks\.(\d+)\.(?:ls1\.gamma|gamma_1)$',
+        r'layers.\1.attn.gamma1.weight',
+    ),
+    (
+        r'^blocks\.(\d+)\.(?:ls2\.gamma|gamma_2)$',
+        r'layers.\1.ffn.gamma2.weight',
+    ),
+    (r'^blocks\.(\d+)\.mlp\.(w12|w3)\.', r'layers.\1.ffn.\2.'),
     (r'^blocks\.(\d+)\.mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
     (r'^blocks\.(\d+)\.mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
     (r'^blocks\.(\d+)\.', r'layers.\1.'),
@@ -31,24 +40,8 @@ def _rename(name: str, rules: tuple) -> str | None:
     return None
 
 
-def _flatten(state_dict: Mapping, prefix: str) -> dict:
-    """Look into the ``model`` entry that DeiT's files have."""
-    wrapped = state_dict.get(f'{prefix}model')
-    if isinstance(wrapped, Mapping):
-        return {f'{prefix}{name}': value for name, value in wrapped.items()}
-    return dict(state_dict)
-
-
-def has_timm_keys(state_dict: Mapping, prefix: str = '') -> bool:
-    """Whether weights below ``prefix`` are named as timm names a ViT."""
-    return any(
-        name.startswith(f'{prefix}blocks.')
-        for name in _flatten(state_dict, prefix)
-    )
-
-
 def convert_timm_keys(
-    state_dict: Mapping, prefix: str = ''
+    state_dict: Mapping[str, Tensor],
 ) -> 'OrderedDict[str, Tensor]':
     """Rename a ViT of timm to the names of mmpretrain's backbone.
 
@@ -56,25 +49,17 @@ def convert_timm_keys(
     those of another head.
 
     Args:
-        state_dict (Mapping): Weights, or a file's content with them under
-            ``model``.
-        prefix (str): Where the backbone's names begin. Defaults to ''.
+        state_dict (Mapping[str, Tensor]): Weights.
 
     Returns:
-        OrderedDict[str, Tensor]: All names that begin with ``prefix``
-        renamed, the others as they were.
+        OrderedDict[str, Tensor]: Those that are known renamed, the others as
+        they were.
     """
-    converted = OrderedDict()
-    for name, value in _flatten(state_dict, prefix).items():
-        if not name.startswith(prefix):
-            converted[name] = value
-            continue
-        inner = name[len(prefix) :]
-        if not inner.startswith('head'):
-            converted[prefix + (_rename(inner, _BACKBONE_RULES) or inner)] = (
-                value
-            )
-    return converted
+    return OrderedDict(
+        (_rename(name, _BACKBONE_RULES) or name, value)
+        for name, value in state_dict.items()
+        if not name.startswith('head')
+    )
 
 
 def convert_official_keys(state_dict: Mapping) -> 'OrderedDict[str, Tensor]':

@@ -15,6 +15,8 @@ from .attention_tap import (
     TappedForward,
     stack_rows,
 )
+from .timm_weights import fit_timm_weights
+from .weight_loading import ForeignWeightsMixin
 
 # Modules of timm.models, by whether their models take pictures of any size.
 FAMILIES = {
@@ -26,7 +28,7 @@ FAMILIES = {
 
 
 @MODELS.register_module()
-class TSCAMTimm(TIMMBackbone):
+class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
     """A vision transformer of timm with class-token attention.
 
     Takes what timm builds from its classes ``VisionTransformer``,
@@ -99,6 +101,13 @@ class TSCAMTimm(TIMMBackbone):
     def layers(self) -> nn.Module:
         """The transformer's blocks, under the name that mmpretrain has."""
         return self.timm_model.blocks
+
+    def convert_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """See :meth:`ForeignWeightsMixin.convert_weights`."""
+        own = 'timm_model.'
+        inner = {k.removeprefix(own): v for k, v in weights.items()}
+        fitted = fit_timm_weights(inner, self.timm_model)
+        return {f'{own}{name}': value for name, value in fitted.items()}
 
     def train(self, mode: bool = True) -> nn.Module:
         """Set the mode and, unlike the parent, return the module."""

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Stock vision transformers of mmpretrain that also give attention maps."""
 
+from types import MethodType
 from typing import Any
 
 from mmcv.cnn.bricks import DropPath
@@ -11,13 +12,16 @@ from mmpretrain.models.backbones import (
     VisionTransformer,
     ViTEVA02,
 )
+from mmpretrain.models.backbones.vision_transformer import (
+    TransformerEncoderLayer,
+)
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from projects.scm.structures import TokenFeatures
 
 from .attention_tap import CheckpointedForward, attach_taps, stack_rows
-from .checkpoint_keys import convert_timm_keys, has_timm_keys
+from .weight_loading import TimmNamesMixin
 
 
 class TokenAttentionMixin:
@@ -81,36 +85,19 @@ class TokenAttentionMixin:
         )
 
 
-class TimmWeightsMixin:
-    """Lets a backbone load weights in timm's naming, DeiT's files included."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._register_load_state_dict_pre_hook(self._rename_timm_keys)
-
-    def _rename_timm_keys(
-        self, state_dict: dict, prefix: str, *args: Any
-    ) -> None:
-        if has_timm_keys(state_dict, prefix):
-            converted = convert_timm_keys(state_dict, prefix)
-            state_dict.clear()
-            state_dict.update(converted)
-            # The parent's hook ran while the names were hidden in `model`.
-            self._prepare_pos_embed(state_dict, prefix)
-
-
 def _with_tokens(parent: type) -> set:
     return {*parent.OUT_TYPES, TokenAttentionMixin.TOKENS}
 
 
 @MODELS.register_module()
-class TSCAMViT(TimmWeightsMixin, TokenAttentionMixin, VisionTransformer):
+class TSCAMViT(TimmNamesMixin, TokenAttentionMixin, VisionTransformer):
     """ViT, DeiT or DINOv2 with class-token attention, as TS-CAM sees it.
 
     *TS-CAM: Token Semantic Coupled Attention Map for Weakly Supervised Object
     Localization* (ICCV 2021). See :class:`TokenAttentionMixin` and
-    mmpretrain's ``VisionTransformer`` for the arguments. DeiT's own weight
-    files load as they are.
+    mmpretrain's ``VisionTransformer`` for the arguments. Weight files of DeiT,
+    timm, DINOv2 (with ``layer_scale_init_value=1e-5``) and Hugging Face load
+    as they are.
     """
 
     OUT_TYPES = _with_tokens(VisionTransformer)
@@ -118,18 +105,36 @@ class TSCAMViT(TimmWeightsMixin, TokenAttentionMixin, VisionTransformer):
 
 @MODELS.register_module()
 class TSCAMDistilledViT(
-    TimmWeightsMixin, TokenAttentionMixin, DistilledVisionTransformer
+    TimmNamesMixin, TokenAttentionMixin, DistilledVisionTransformer
 ):
     """Distilled DeiT (class and distillation token) with attention maps."""
 
     OUT_TYPES = _with_tokens(DistilledVisionTransformer)
 
 
+class _PublishedDeiT3(DeiT3):
+    """DeiT III whose layers use both of their norms.
+
+    mmpretrain's normalize the input of the MLP with the norm of the
+    attention, and leave the other one unused.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for layer in self.layers:
+            layer.forward = MethodType(TransformerEncoderLayer.forward, layer)
+
+
 @MODELS.register_module()
-class TSCAMDeiT3(TokenAttentionMixin, DeiT3):
-    """DeiT III with attention maps."""
+class TSCAMDeiT3(TimmNamesMixin, TokenAttentionMixin, _PublishedDeiT3):
+    """DeiT III with attention maps.
+
+    Unlike mmpretrain's, its layers normalize the input of the MLP with the
+    norm that was trained for it.
+    """
 
     OUT_TYPES = _with_tokens(DeiT3)
+    POSITION_OF_EXTRA_TOKENS = False
 
 
 @MODELS.register_module()
