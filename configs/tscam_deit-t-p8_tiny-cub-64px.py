@@ -1,6 +1,5 @@
 # One process x 64 images. From scratch, on any small set in CUB's layout:
-# --cfg-options data_root=… does not reach the dataloaders; set
-# train_dataloader.dataset.data_root and those of val and test.
+# --cfg-options data_root=FOLDER
 _base_ = [
     '_base_/models/tscam_deit-s.py',
     '_base_/datasets/tiny_cub_64.py',

@@ -68,6 +68,7 @@ def main() -> None:
     from mmengine.registry import init_default_scope
     from mmpretrain.registry import DATASETS
     from rich.progress import track
+    from projects.scm.utils.config_options import move_data_root
     from projects.scm.visualization import (
         sample_panels,
         tile_panels,
@@ -75,7 +76,9 @@ def main() -> None:
     )
 
     cfg = Config.fromfile(args.config)
+    root = cfg.get('data_root')
     cfg.merge_from_dict(args.cfg_options or {})
+    move_data_root(cfg, args.cfg_options, root)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
     if args.number < 1:

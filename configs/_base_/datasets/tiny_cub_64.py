@@ -1,5 +1,5 @@
 # A small set in the layout of CUB-200-2011, at 64x64, on one machine.
-# Give data_root of all three datasets in a child config.
+# Elsewhere: --cfg-options data_root=FOLDER
 _base_ = 'cub_224.py'
 
 data_root = 'data/tiny_cub'

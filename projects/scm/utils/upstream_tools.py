@@ -8,6 +8,7 @@ are those of the mmpretrain that is installed. Around them:
 * files named on the command line must exist, before anything slow begins, and
   so must pretrained weights before training;
 * ``--tta`` needs a config that says how maps and boxes are un-flipped;
+* ``--cfg-options data_root=…`` moves the data of all dataloaders;
 * dataloaders without worker processes are not asked to keep them alive;
 * ``--launcher pytorch`` works without an accelerator, on gloo.
 """
@@ -25,6 +26,8 @@ from types import ModuleType
 from mmengine.config import Config
 from mmengine.device import get_device
 from torch import distributed
+
+from .config_options import move_data_root
 
 #: What is used of a script of mmpretrain.
 _SCRIPT_PARTS = ('parse_args', 'merge_args', 'main')
@@ -46,7 +49,9 @@ def run_upstream_tool(name: str) -> None:
 
     def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         check_tta(cfg, args)
+        root = cfg.get('data_root')
         cfg = merge_args(cfg, args)
+        move_data_root(cfg, getattr(args, 'cfg_options', None), root)
         if name == 'train':
             check_pretrained(cfg)
         adapt_dataloaders(cfg)

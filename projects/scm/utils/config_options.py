@@ -1,0 +1,85 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""One option that moves a data set, on top of MMEngine's configs.
+
+``--cfg-options data_root=…`` alone changes a variable of the config that its
+dataloaders have copied when the file was read.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def move_data_root(
+    cfg: Config, options: Mapping[str, Any] | None, before: str | None
+) -> None:
+    """Let the option ``data_root`` reach the dataloaders.
+
+    Every path in them that is the old folder or lies below it is moved. A
+    path that an option of its own gives, ``test_dataloader.dataset.data_root``
+    for instance, stays.
+
+    Args:
+        cfg (Config): With the options merged into it.
+        options (Mapping, optional): What ``--cfg-options`` gave, by dotted
+            name. Without ``data_root`` nothing is done.
+        before (str, optional): ``data_root`` of the config before that.
+
+    Raises:
+        ValueError: If the datasets of the config have different folders, so
+            that one cannot be given for all; the message names them.
+    """
+    if not options or 'data_root' not in options:
+        return
+    loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
+    given = {name for name in options if name.split('.')[0] in LOADERS}
+    roots = {
+        name: value
+        for name, value in _texts(loaders)
+        if name.endswith('.data_root') and value and name not in given
+    }
+    folders = {value.rstrip('/') for value in roots.values()}
+    if not folders and before:  # paths built from it: data_root + 'images'
+        folders = {before.rstrip('/')}
+    if not folders:
+        raise ValueError(
+            'data_root: no dataset of this config has one that could be moved'
+        )
+    if len(folders) > 1:
+        found = ', '.join(f'{name}={value}' for name, value in roots.items())
+        raise ValueError(
+            'data_root: the datasets of this config lie in different folders; '
+            f'give the one you mean by its own name instead: {found}'
+        )
+    (old,) = folders
+    new = str(options['data_root']).rstrip('/') or '/'
+    for name, value in list(_texts(loaders)):
+        below = value == old or value.startswith(f'{old}/')
+        if below and name not in given:
+            _set(loaders, name, new + value[len(old) :])
+
+
+def _texts(node: Any, name: str = '') -> Iterator[tuple[str, str]]:
+    """All text in nested dicts and lists, by dotted name."""
+    if isinstance(node, str):
+        yield name, node
+        return
+    if isinstance(node, Mapping):
+        items = node.items()
+    elif isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    else:
+        return
+    for key, value in items:
+        yield from _texts(value, f'{name}.{key}' if name else str(key))
+
+
+def _set(node: Any, name: str, value: str) -> None:
+    """Set what a dotted name stands for."""
+    *path, last = name.split('.')
+    for key in path:
+        node = node[int(key)] if isinstance(node, list) else node[key]
+    node[int(last) if isinstance(node, list) else last] = value

@@ -1,0 +1,94 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import pytest
+from mmengine.config import Config
+
+from projects.scm.utils.config_options import LOADERS, move_data_root
+
+PHASES = [name.split('_')[0] for name in LOADERS]
+
+
+def moved(path, options):
+    cfg = Config.fromfile(path)
+    before = cfg.get('data_root')
+    cfg.merge_from_dict(options)
+    move_data_root(cfg, options, before)
+    return cfg
+
+
+def roots(cfg):
+    return [cfg[name].dataset.data_root for name in LOADERS]
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'scm_deit-s_cub',
+        'scm_deit-t_cub',
+        'tscam_deit-b_cub',
+        'scm_deit-s_in1k',
+        'scm_vit-h_in1k_fsdp',
+        'scm_vit-demo_demo',
+        'classifier_vit-demo_demo',
+        'scm_deit-t-p8_tiny-cub-64px',
+        'psol/pseudo-labels_scm_deit-s_cub',
+    ],
+)
+def test_one_option_moves_the_data_of_every_dataloader(name, repo):
+    path = repo / 'configs' / f'{name}.py'
+    old = roots(Config.fromfile(path))
+    assert roots(moved(path, {'data_root': '/data/x/'})) == ['/data/x'] * 3
+    assert roots(moved(path, {'train_cfg.max_epochs': 1})) == old
+
+
+def test_what_is_given_by_its_own_name_stays(repo):
+    path = repo / 'configs' / 'scm_deit-s_cub.py'
+    own = 'val_dataloader.dataset.data_root'
+    cfg = moved(path, {'data_root': '/data/x', own: '/data/y'})
+    assert roots(cfg) == ['/data/x', '/data/y', '/data/x']
+
+
+def test_a_child_with_a_folder_of_its_own(tmp_path, repo):
+    child = tmp_path / 'child.py'
+    loaders = ''.join(
+        f'{phase}_dataloader = dict(dataset=dict(data_root="mine",\n'
+        '    meta_root="mine/lists", data_prefix="mine2/images"))\n'
+        for phase in PHASES
+    )
+    base = repo / 'configs' / 'scm_deit-t_cub.py'
+    child.write_text(f'_base_ = {str(base)!r}\n{loaders}')
+    cfg = moved(child, {'data_root': 's3://bucket/x'})
+    assert roots(cfg) == ['s3://bucket/x'] * 3
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.meta_root == 's3://bucket/x/lists'
+    assert dataset.data_prefix == 'mine2/images'  # another folder
+
+
+def test_nested_datasets_and_paths_built_from_the_variable(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        "data_root = 'data/a/'\n"
+        'train_dataloader = dict(dataset=dict(datasets=[\n'
+        "    dict(data_root='', prefix=dict(img=data_root + 'images')),\n"
+        '    dict(ann_file=data_root + "list.txt")]))\n'
+    )
+    cfg = moved(config, {'data_root': 'b'})
+    first, second = cfg.train_dataloader.dataset.datasets
+    assert first.prefix.img == 'b/images'
+    assert second.ann_file == 'b/list.txt'
+
+
+def test_folders_that_differ_are_named(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        "train_dataloader = dict(dataset=dict(data_root='a'))\n"
+        "val_dataloader = dict(dataset=dict(data_root='b'))\n"
+    )
+    with pytest.raises(
+        ValueError,
+        match=r'different folders; .*train_dataloader\.dataset\.data_root=a, '
+        r'val_dataloader\.dataset\.data_root=b',
+    ):
+        moved(config, {'data_root': 'c'})
+    config.write_text('train_dataloader = dict(dataset=dict(type="X"))\n')
+    with pytest.raises(ValueError, match='no dataset of this config has one'):
+        moved(config, {'data_root': 'c'})
