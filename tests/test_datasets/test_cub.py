@@ -8,6 +8,9 @@ from mmpretrain.datasets.categories import CUB_CATEGORIES
 from mmpretrain.registry import DATASETS
 
 from projects.scm.datasets import CUBLocalization
+from projects.scm.datasets.annotations import read_wsoleval
+from projects.scm.datasets.transforms.box_checks import fit_annotation
+from projects.scm.structures import boxes_to_frame
 
 
 def test_same_images_and_labels_as_mmpretrain(cub_root):
@@ -32,6 +35,7 @@ def test_boxes_by_split(cub_root):
         'instances': [
             {'bbox': [0, 0, 40, 30], 'bbox_label': 0, 'ignore_flag': 0}
         ],
+        'boxes_end': 'last_pixel',
         'sample_idx': 0,
     }
     assert len(test.get_data_info(1)['instances']) == 2
@@ -98,6 +102,71 @@ def test_metadata(cub_root, metadata_folder):
         FileNotFoundError, match=r'/test/image_ids\.txt: no such file; a meta'
     ):
         CUBLocalization(str(cub_root), 'test', meta_root='../metadata')
+
+
+def test_boxes_are_cut_when_the_image_is_read(cub_root):
+    """Images are 40x30: x, y, min(x + w, 39), min(y + h, 29)."""
+    lines = [
+        '1 1 2 3 4',
+        '2 0.0 0.0 40.0 30.0',  # to the edge
+        '3 1 2 3 4',
+        '4 30.0 10.0 42.0 5.5',  # 32 pixels too far
+        '4 1.0 1.0 38.5 28.0',  # between the last pixel and the edge
+        '4 1.0 1.0 2.0 2.0',
+    ]
+    (cub_root / 'bounding_boxes.txt').write_text('\n'.join(lines))
+    pipeline = [{'type': 'LoadImageFromFile'}, {'type': 'PackWSOLInputs'}]
+    dataset = CUBLocalization(str(cub_root), 'test', pipeline=pipeline)
+    samples = [dataset[i]['data_samples'] for i in range(2)]
+    boxes = [[i['bbox'] for i in sample.instances] for sample in samples]
+    assert boxes == [
+        [[0, 0, 39, 29]],
+        [[30, 10, 39, 15.5], [1, 1, 39, 29], [1, 1, 3, 3]],
+    ]
+    assert [sample.num_cut_boxes for sample in samples] == [0, 1]
+    lines[3] = '4 40.0 10.0 2.0 5.5'
+    (cub_root / 'bounding_boxes.txt').write_text('\n'.join(lines))
+    dataset = CUBLocalization(str(cub_root), 'test', pipeline=pipeline)
+    with pytest.raises(
+        ValueError,
+        match=r'd\.jpg .*box 0 \[40\.0, 10\.0, 42\.0, 15\.5\] lies outside '
+        'its image of 40x30',
+    ):
+        dataset[1]
+
+
+@pytest.mark.optional
+def test_the_published_boxes_are_those_of_wsolevaluation(
+    external_data, tmp_path
+):
+    """All 5,794 of the test split, in the images and in the 224 frame."""
+    metadata = external_data / 'metadata'
+    for file in (metadata / 'CUB_200_2011_files').glob('*.txt'):
+        (tmp_path / file.name).symlink_to(file)
+    ours = CUBLocalization(str(tmp_path), 'test', data_prefix='')
+    listed = {
+        item['img_path']: item
+        for item in read_wsoleval(
+            str(metadata / 'CUB' / 'test'), with_boxes=True
+        )
+    }
+    assert len(ours) == len(listed) == 5794
+    cut = 0
+    for item in (ours.get_data_info(i) for i in range(len(ours))):
+        truth = listed[item['img_path'].removeprefix(f'{tmp_path}/')]
+        size = truth['width'], truth['height']
+        found = fit_annotation({**item, 'ori_shape': size[::-1]})
+        boxes, expected = (
+            [instance['bbox'] for instance in annotation['instances']]
+            for annotation in (found, truth)
+        )
+        assert boxes == expected
+        np.testing.assert_array_equal(
+            boxes_to_frame(boxes, size), boxes_to_frame(expected, size)
+        )
+        assert item['gt_label'] == truth['gt_label']
+        cut += found['num_cut_boxes']
+    assert cut == 16
 
 
 def test_split_errors(cub_root):

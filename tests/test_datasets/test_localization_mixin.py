@@ -106,8 +106,8 @@ def test_the_pipeline_is_checked(cub_root):
 def test_a_box_outside_its_image_is_named(cub_root):
     """Only the image tells; transforms would cut the box off."""
     file = cub_root / 'bounding_boxes.txt'
-    file.write_text(file.read_text().replace('40.0 30.0', '60.0 30.0'))
+    file.write_text(file.read_text().replace('0.0 0.0 40', '40.0 0.0 1'))
     dataset = CUBLocalization(str(cub_root), 'test', pipeline=PIPELINE)
-    with pytest.raises(ValueError, match='leaves its image of 40x30') as info:
+    with pytest.raises(ValueError, match='outside its image of 40x30') as info:
         dataset[0]
     assert '001.Sea_Bird/b.jpg (image 0 of the test split)' in str(info.value)

@@ -270,7 +270,7 @@ def test_all_problems_are_listed(refused, photographs, tmp_path):
         'cat/c 2.jpg,5,5,5,9\n'
         'cat/nothing.jpg,1,2,3,4\n'
         'c 0.jpg,1,2,3,4\n'
-        'cat/c 3.jpg,0,0,41,30\n'
+        'cat/c 3.jpg,40,0,41,30\n'
     )
     message = refused(
         'problems',
@@ -284,7 +284,8 @@ def test_all_problems_are_listed(refused, photographs, tmp_path):
         f'{file}, line 2: cat/c 2.jpg: box 0 [5.0, 5.0, 5.0, 9.0] has no area',
         f'{file}, line 3: cat/nothing.jpg: there is no such image',
         f'{file}, line 4: c 0.jpg: 2 images have this name, expected a path',
-        f'{file}, line 5: cat/c 3.jpg: box 0 [0.0, 0.0, 41.0, 30.0] leaves',
+        f'{file}, line 5: cat/c 3.jpg: box 0 [40.0, 0.0, 41.0, 30.0] lies '
+        'outside its image',
         'an image of the test split without a box',
     ):
         assert part in message

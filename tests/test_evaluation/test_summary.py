@@ -256,7 +256,7 @@ def test_fewer_than_five_classes(few):
         ({'gt_label': 77}, 'score_map_labels: no map of class 77'),
         ({'gt_boxes': []}, 'no ground truth box'),
         ({'gt_boxes': [[50, 50, 20, 20]]}, 'is it x, y, width, height'),
-        ({'gt_boxes': [[0, 0, 5000, 20]]}, 'leaves its image'),
+        ({'gt_boxes': [[4000, 0, 5000, 20]]}, 'outside its image'),
     ],
 )
 def test_bad_input_names_the_image(images, change, message):
@@ -298,3 +298,17 @@ def test_table(few):
     fixed = evaluate(few, 'tscam')
     assert 'advantage' not in format_table(fixed)
     assert 'without name' in format_table(fixed)
+
+
+def test_boxes_that_leave_their_image_are_cut_and_counted(few):
+    width, height = few[0]['image_size_wh']
+    inside = [[5, 6, width, height]]
+    outside = [[5, 6, width + 31, height + 0.5]]
+    changed = [dict(few[0], gt_boxes=outside), *few[1:]]
+    (found,) = evaluate(changed, 'tscam')
+    (expected,) = evaluate([dict(few[0], gt_boxes=inside), *few[1:]], 'tscam')
+    assert found.num_cut_boxes == found.to_dict()['num_cut_boxes'] == 1
+    assert found.metrics() == expected.metrics()
+    line = 'Annotated boxes that left their image and were cut: 1.'
+    assert line in format_table([found])
+    assert 'were cut' not in format_table([expected])

@@ -12,7 +12,6 @@ from projects.scm.structures import (
     iou_half_open,
     iou_inclusive,
     scale_boxes,
-    validate_boxes,
     xywh_to_xyxy,
     xyxy_to_xywh,
 )
@@ -141,29 +140,3 @@ def test_scale_boxes():
     assert scaled.tolist() == [[0, 165, 500, 330]]
     with pytest.raises(ValueError, match='to_size_wh'):
         scale_boxes([[0, 0, 1, 1]], (224, 224), (0, 3))
-
-
-@pytest.mark.parametrize(
-    ('boxes', 'message'),
-    [
-        ([], 'a.jpg: no ground truth box'),
-        ([[60, 27, 30, 20]], r'a.jpg: box 0 .* is it x, y, width, height'),
-        ([[1, 2, 3, 4], [1, 2, 1, 4]], 'a.jpg: box 1 .* has no area'),
-        ([[100, 27, 385, 331]], 'leaves its image of 300x200'),
-        ([[-1, 2, 3, 4]], 'leaves its image'),
-        ([[0, 0, np.nan, 4]], 'is not finite'),
-        ([[0, 0, 4]], r'a.jpg: expected an array of shape \(n, 4\)'),
-    ],
-)
-def test_validate_boxes_names_image_and_box(boxes, message):
-    with pytest.raises(ValueError, match=message):
-        validate_boxes(boxes, (300, 200), name='a.jpg')
-
-
-def test_validate_boxes_passes_good_ones():
-    good = [[0, 0, 300, 200], [5.5, 6, 7, 8]]
-    assert validate_boxes(good, (300, 200), name='a').tolist() == good
-    assert len(validate_boxes([[0, 0, 300.5, 200]], name='a')) == 1
-    validate_boxes([[0, 0, 300.5, 9]], (300, 200), name='a', tolerance=1)
-    with pytest.raises(ValueError, match='negative corner'):
-        validate_boxes([[-1, 2, 3, 4]], name='a')

@@ -345,7 +345,7 @@ def test_bad_csv(tool, tmp_path, folder):
     for old, new, message in (
         (line, 'a/1.jpg,64,64,50,50,9,9', r'a/1\.jpg.*x, y, width, height'),
         (line, 'a/1.jpg,64,64,0,0,64,x', 'line 3.*numbers'),
-        (line, 'a/1.jpg,64,64,0,0,99,64', r'a/1\.jpg.*leaves its image'),
+        (line, 'a/1.jpg,64,64,64,0,99,64', r'a/1\.jpg.*outside its image'),
         ('path,width', 'path,w', "line 1: missing columns.*'width'"),
         ('100,55,1', '100,55,2', r'a/3\.jpg.*classes'),
     ):

@@ -21,7 +21,7 @@ class TestRun:
     has_ranking = True
 
     def __init__(self, path: Path, truths: list[Truth] | None) -> None:
-        from projects.scm.structures import BOX_TOLERANCE, validate_boxes
+        from projects.scm.structures import fit_boxes
         from projects.scm.visualization.report.records import load_records
 
         self.records = load_records(path)
@@ -30,12 +30,7 @@ class TestRun:
             boxes = self._replaced(path, truths)
         self.boxes = boxes
         for record, own in zip(self.records, boxes, strict=True):
-            validate_boxes(
-                own,
-                record.size_wh,
-                name=f'{path}: {record.img_path}',
-                tolerance=BOX_TOLERANCE,
-            )
+            fit_boxes(own, record.size_wh, name=f'{path}: {record.img_path}')
 
     def _replaced(self, path: Path, truths: list[Truth]) -> list[Any]:
         """Boxes of the annotation, in the order of the records."""

@@ -70,7 +70,7 @@ def match_boxes(
     Returns:
         Problems, and the number of boxes of other classes.
     """
-    from projects.scm.structures import validate_boxes
+    from projects.scm.structures import fit_boxes
 
     by_key = {photo.key: photo for photo in photographs}
     names = Counter(photo.file.name for photo in photographs)
@@ -94,11 +94,11 @@ def match_boxes(
             continue
         size = photo.size if min(photo.size) > 0 else None
         try:
-            validate_boxes([box], size, name=f'{where}: {name}')
+            fitted = fit_boxes([box], size, name=f'{where}: {name}')
         except ValueError as error:
             problems.append(str(error))
             continue
-        photo.boxes.append(box)
+        photo.boxes += map(tuple, fitted.boxes.tolist())
     problems += [
         f'{photo.file}: an image of the test split without a box'
         for photo in photographs

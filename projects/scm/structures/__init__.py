@@ -1,14 +1,13 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Plain structures: boxes, score maps, token features."""
 
+from .box_edges import FittedBoxes, box_problem, fit_boxes
 from .boxes import (
-    BOX_TOLERANCE,
     boxes_to_frame,
     coverage_inclusive,
     iou_half_open,
     iou_inclusive,
     scale_boxes,
-    validate_boxes,
     xywh_to_xyxy,
     xyxy_to_xywh,
 )
@@ -27,15 +26,17 @@ from .score_maps import (
 from .tokens import TokenFeatures
 
 __all__ = [
-    'BOX_TOLERANCE',
     'CONTOURS',
     'INTERPOLATIONS',
+    'FittedBoxes',
     'TokenFeatures',
     'binarize_levels',
+    'box_problem',
     'boxes_to_frame',
     'check_score_map',
     'contour_boxes',
     'coverage_inclusive',
+    'fit_boxes',
     'iou_half_open',
     'iou_inclusive',
     'normalize_score_map',
@@ -44,7 +45,6 @@ __all__ = [
     'scale_boxes',
     'score_map_to_boxes',
     'score_map_to_outlines',
-    'validate_boxes',
     'xywh_to_xyxy',
     'xyxy_to_xywh',
 ]

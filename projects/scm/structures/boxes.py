@@ -17,12 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-#: Pixels that an annotated box may reach beyond its image: lists that count
-#: pixels from 1, or round, do so.
-BOX_TOLERANCE = 1.0
 
-
-def _as_boxes(boxes: ArrayLike, name: str = 'boxes') -> np.ndarray:
+def as_boxes(boxes: ArrayLike, name: str = 'boxes') -> np.ndarray:
     """Return ``boxes`` as float64 of shape (n, 4), or say why not."""
     array = np.asarray(boxes, dtype=np.float64)
     if array.size == 0 and array.ndim <= 2:
@@ -34,7 +30,7 @@ def _as_boxes(boxes: ArrayLike, name: str = 'boxes') -> np.ndarray:
     return array
 
 
-def _as_size(size_wh: Sequence[float], name: str) -> tuple[float, float]:
+def as_size(size_wh: Sequence[float], name: str) -> tuple[float, float]:
     """Return a (width, height) of two positive numbers, or say why not."""
     values = np.asarray(size_wh, dtype=np.float64)
     if values.shape != (2,) or not (values > 0).all():
@@ -52,7 +48,7 @@ def _pairwise(
     A box whose far corner lies before its near corner has no overlap with
     anything; its area is counted as zero.
     """
-    boxes_a, boxes_b = _as_boxes(boxes_a), _as_boxes(boxes_b)
+    boxes_a, boxes_b = as_boxes(boxes_a), as_boxes(boxes_b)
     low = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
     high = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
     inter = np.maximum(high - low + extra, 0).prod(axis=2)
@@ -126,7 +122,7 @@ def xywh_to_xyxy(boxes_xywh: ArrayLike) -> np.ndarray:
     Returns:
         np.ndarray: (n, 4) float64.
     """
-    boxes = _as_boxes(boxes_xywh)
+    boxes = as_boxes(boxes_xywh)
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
@@ -139,7 +135,7 @@ def xyxy_to_xywh(boxes_xyxy: ArrayLike) -> np.ndarray:
     Returns:
         np.ndarray: (n, 4) float64.
     """
-    boxes = _as_boxes(boxes_xyxy)
+    boxes = as_boxes(boxes_xyxy)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
@@ -162,9 +158,9 @@ def boxes_to_frame(
     Returns:
         np.ndarray: (n, 4) int64.
     """
-    boxes = _as_boxes(boxes_xyxy)
-    image = np.tile(_as_size(image_size_wh, 'image_size_wh'), 2)
-    frame = np.tile(_as_size(frame_size_wh, 'frame_size_wh'), 2)
+    boxes = as_boxes(boxes_xyxy)
+    image = np.tile(as_size(image_size_wh, 'image_size_wh'), 2)
+    frame = np.tile(as_size(frame_size_wh, 'frame_size_wh'), 2)
     return np.trunc(boxes * frame / image).astype(np.int64)
 
 
@@ -183,73 +179,7 @@ def scale_boxes(
     Returns:
         np.ndarray: (n, 4) float64.
     """
-    boxes = _as_boxes(boxes_xyxy)
-    source = np.tile(_as_size(from_size_wh, 'from_size_wh'), 2)
-    target = np.tile(_as_size(to_size_wh, 'to_size_wh'), 2)
+    boxes = as_boxes(boxes_xyxy)
+    source = np.tile(as_size(from_size_wh, 'from_size_wh'), 2)
+    target = np.tile(as_size(to_size_wh, 'to_size_wh'), 2)
     return boxes * target / source
-
-
-def validate_boxes(
-    boxes_xyxy: ArrayLike,
-    image_size_wh: Sequence[float] | None = None,
-    *,
-    name: str,
-    tolerance: float = 0.0,
-) -> np.ndarray:
-    """Check annotated boxes before anything is computed from them.
-
-    Args:
-        boxes_xyxy (ArrayLike): (n, 4) half-open or inclusive boxes in pixels
-            of the image; at least one.
-        image_size_wh (Sequence[float], optional): Width and height of the
-            image. Defaults to None, then only the signs are checked.
-        name (str): The image, for messages.
-        tolerance (float): How many pixels a box may reach beyond the image.
-            Defaults to 0.0.
-
-    Returns:
-        np.ndarray: (n, 4) float64.
-
-    Raises:
-        ValueError: If there is no box, or a box is not four finite numbers,
-            has no area, is ``x, y, width, height`` by mistake or leaves the
-            image. The message names the image and the box.
-    """
-    boxes = _as_boxes(boxes_xyxy, name)
-    if len(boxes) == 0:
-        raise ValueError(f'{name}: no ground truth box')
-    for index, box in enumerate(boxes):
-        problem = _box_problem(box, image_size_wh, tolerance)
-        if problem:
-            raise ValueError(f'{name}: box {index} {box.tolist()} {problem}')
-    return boxes
-
-
-def _box_problem(
-    box: np.ndarray, image_size_wh: Sequence[float] | None, tolerance: float
-) -> str | None:
-    """Say in words what is wrong with one box, or None."""
-    if not np.isfinite(box).all():
-        return 'is not finite'
-    x0, y0, x1, y1 = box.tolist()
-    if x1 < x0 or y1 < y0:
-        return (
-            'has its second corner before the first: expected x0, y0, x1, '
-            'y1, is it x, y, width, height?'
-        )
-    if x1 == x0 or y1 == y0:
-        return 'has no area'
-    if image_size_wh is not None:
-        width, height = _as_size(image_size_wh, 'image_size_wh')
-        if (
-            min(x0, y0) < -tolerance
-            or x1 > width + tolerance
-            or y1 > height + tolerance
-        ):
-            return (
-                f'leaves its image of {width:g}x{height:g} pixels: expected '
-                'x0, y0, x1, y1 in pixels of the original image'
-            )
-    elif min(x0, y0) < -tolerance:
-        return 'has a negative corner'
-    return None

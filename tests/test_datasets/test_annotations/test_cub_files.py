@@ -20,6 +20,7 @@ def test_read_cub(cub_root):
             'instances': [
                 {'bbox': [0, 0, 40, 30], 'bbox_label': 0, 'ignore_flag': 0}
             ],
+            'boxes_end': 'last_pixel',
         },
         {
             'img_path': '002.Tern/d.jpg',
@@ -28,6 +29,7 @@ def test_read_cub(cub_root):
                 {'bbox': [3, 4, 33, 24], 'bbox_label': 1, 'ignore_flag': 0},
                 {'bbox': [1, 1, 3, 3], 'bbox_label': 1, 'ignore_flag': 0},
             ],
+            'boxes_end': 'last_pixel',
         },
     ]
     # Half pixels stay half pixels.

@@ -105,6 +105,13 @@ def test_parse_box():
     assert parse_box(['1', '2', '3', '4'], None, xywh=False) == (1, 2, 3, 4)
     assert parse_box(['1', '2', '3', '4'], None, xywh=True) == (1, 2, 4, 6)
     assert parse_box(['0', '0', '9', '8'], (9, 8), xywh=False) == (0, 0, 9, 8)
+    # Over the edge: cut and counted once the image is read.
+    assert parse_box(['-1', '0', '9', '9'], (9, 8), xywh=False) == (
+        -1,
+        0,
+        9,
+        9,
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,13 +123,14 @@ def test_parse_box():
         (['1', '2', '1', '4'], None, False, 'no area'),
         (['1', '2', '3', '0'], None, True, 'no area'),
         (['5', '2', '3', '4'], None, False, 'second corner before the first'),
-        (['-1', '2', '3', '4'], None, False, 'negative corner'),
+        (['-1', '2', '0', '4'], None, False, 'outside its image'),
         (['1', '2', 'nan', '4'], None, False, 'not finite'),
         (['1', '2', 'inf', '4'], None, False, 'not finite'),
         (['1', '2', 'inf', '4'], (9, 9), False, 'not finite'),
-        (['1', '2', '10', '4'], (9, 9), False, 'leaves its image of 9x9'),
-        (['1', '2', '3', '10'], (9, 9), False, 'leaves its image of 9x9'),
-        (['-1', '2', '3', '4'], (9, 9), False, 'leaves its image of 9x9'),
+        (['9', '2', '10', '4'], (9, 9), False, 'outside its image of 9x9'),
+        (['1', '9', '3', '10'], (9, 9), False, 'outside its image of 9x9'),
+        (['-1', '2', '0', '4'], (9, 9), False, 'outside its image of 9x9'),
+        (['0', '0', '.5', '1'], (9, 9), False, 'shares of its sides'),
     ],
 )
 def test_parse_box_errors(fields, size, xywh, message):

@@ -60,7 +60,7 @@ def test_read_voc_boxes(xml_folder):
         ('<width>500</width>', '', r'a\.xml: there is no <size><width>'),
         ('<width>500', '<width>?', r"a\.xml: width '\?' is not an integer"),
         ('<xmin>1<', '<xmin>441<', r'a\.xml, object 2: .* no area'),
-        ('<xmax>441', '<xmax>501', r'a\.xml, object 1: .* leaves its image'),
+        ('<ymax>193', '<ymax>0', r'a\.xml, object 1: .* second corner'),
         ('<ymax>193</ymax>', '', r'a\.xml, object 1: there is no <bndbox><y'),
     ],
 )

@@ -72,7 +72,7 @@ def test_files_that_are_not_needed(metadata_folder):
         ('image_sizes.txt', '500,375', '500', 'line 3: .*fewer than 3 fields'),
         ('image_sizes.txt', '500,375', '500,0', 'line 3: .*500x0 is not pos'),
         ('image_sizes.txt', '\nval/z.JPEG,500,375', '', 'instance val/z.JPEG'),
-        ('localization.txt', '499', '501', 'line 3: .*leaves its image of 50'),
+        ('localization.txt', '44,', '500,', 'line 3: .*before the first'),
         ('localization.txt', '1,2,30,20', '30,2,1,20', 'line 1: .*second cor'),
         ('localization.txt', '1,2,30,20', '1,2,30', 'line 1: .*fewer than 5'),
         ('localization.txt', '2,3,10,11', '2,3,10,x', 'line 4: .*four numb'),

@@ -6,7 +6,7 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import TRANSFORMS
 
 from projects.scm.datasets.transforms import check_box_transforms
-from projects.scm.datasets.transforms.box_checks import check_annotation
+from projects.scm.datasets.transforms.box_checks import fit_annotation
 
 LOAD_BOXES = {'type': 'LoadAnnotations', 'with_label': False}
 
@@ -100,25 +100,54 @@ def annotated(*boxes, **more):
     return {'ori_shape': (30, 40), 'instances': instances, **more}
 
 
+def fitted(results):
+    return [item['bbox'] for item in fit_annotation(results)['instances']]
+
+
 def test_annotations_that_fit():
-    check_annotation({})
-    check_annotation({'ori_shape': (30, 40)})
-    check_annotation(annotated())
-    check_annotation(annotated((0, 0, 41, 31), (1, 2, 3, 4)))
-    check_annotation(annotated((1, 2, 3, 4), width=40, height=30))
-    results = annotated((1, 2, 300, 4))
+    assert fit_annotation({}) == {}
+    assert fit_annotation({'ori_shape': (30, 40)}) == {'ori_shape': (30, 40)}
+    assert fit_annotation(annotated()) == annotated()
+    assert fitted(annotated((0, 0, 40, 30))) == [[0, 0, 40, 30]]
+    assert fitted(annotated((1, 2, 3, 4), width=40, height=30)) == [
+        [1, 2, 3, 4]
+    ]
+
+
+def test_boxes_over_the_edge_are_cut_and_counted():
+    results = annotated((0, 0, 41, 31), (-2, 2, 3, 4), (1, 2, 40, 30))
+    kept = [dict(item) for item in results['instances']]
+    found = fit_annotation(results)
+    assert found['num_cut_boxes'] == 2
+    assert fitted(results) == [[0, 0, 40, 30], [0, 2, 3, 4], [1, 2, 40, 30]]
+    assert results['instances'] == kept  # the input is left alone
+    # CUB: at most the last pixel; ending there is not leaving the image.
+    found = fit_annotation({**results, 'boxes_end': 'last_pixel'})
+    assert found['num_cut_boxes'] == 2
+    assert [item['bbox'] for item in found['instances']] == [
+        [0, 0, 39, 29],
+        [0, 2, 3, 4],
+        [1, 2, 39, 29],
+    ]
+
+
+def test_ignored_boxes_stay():
+    results = annotated((1, 2, 300, 4), (1, 2, 3, 4))
     results['instances'][0]['ignore_flag'] = 1
-    check_annotation(results)
+    found = fit_annotation(results)
+    assert found['instances'] == results['instances']
+    assert found['num_cut_boxes'] == 0
 
 
 @pytest.mark.parametrize(
     ('results', 'message'),
     [
         (
-            annotated((1, 2, 3, 4), (1, 2, 42, 4)),
-            r'box 1 \[1.0, 2.0, 42.0, 4.0\] leaves its image of 40x30 pixels',
+            annotated((1, 2, 3, 4), (40, 2, 42, 4)),
+            r'box 1 \[40.0, 2.0, 42.0, 4.0\] lies outside its image of 40x30 '
+            'pixels',
         ),
-        (annotated((1, 2, 3, 32)), 'leaves its image of 40x30 pixels'),
+        (annotated((1, 30, 3, 32)), 'lies outside its image of 40x30 pixels'),
         (annotated((1, 2, 3, float('nan'))), 'is not finite'),
         (
             annotated((1, 2, 3, 4), width=30, height=40),
@@ -128,4 +157,4 @@ def test_annotations_that_fit():
 )
 def test_annotations_of_another_image(results, message):
     with pytest.raises(ValueError, match=message):
-        check_annotation(results)
+        fit_annotation(results)

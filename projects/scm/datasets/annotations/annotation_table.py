@@ -57,6 +57,9 @@ class AnnotationTable(Sequence):
         offsets (np.ndarray, optional): int64 (n + 1); the boxes of image i
             are ``boxes[offsets[i]:offsets[i + 1]]``.
         sizes (np.ndarray, optional): int64 (n, 2), width and height.
+        boxes_end (str, optional): ``'last_pixel'`` where far corners are at
+            most ``width - 1, height - 1`` in this format; items say so.
+            Defaults to None, which means ``width, height``.
         locate (Callable, optional): Turns a listed path into ``img_path``.
             Defaults to None, which leaves it as it is.
     """
@@ -67,7 +70,10 @@ class AnnotationTable(Sequence):
         labels: Sequence[int],
         boxes: BoxCollector | None = None,
         sizes: Sequence | None = None,
+        *,
+        boxes_end: str | None = None,
     ) -> None:
+        self.boxes_end = boxes_end
         self.paths = paths
         self.labels = np.array(labels, dtype=np.int64)
         self.boxes = self.offsets = self.sizes = None
@@ -120,4 +126,6 @@ class AnnotationTable(Sequence):
                     {'bbox': box, 'bbox_label': label, 'ignore_flag': 0}
                     for box in boxes[ends[row] : ends[row + 1]]
                 ]
+                if self.boxes_end is not None:
+                    item['boxes_end'] = self.boxes_end
             yield item

@@ -37,7 +37,9 @@ def read_cub(
 
     Returns:
         The images in the order of ``images.txt``, with paths relative to
-        ``images``. Boxes are ``x, y, x + width, y + height``.
+        ``images``. Boxes are ``x, y, x + width, y + height``; several of the
+        published ones leave their image, whose size is not known here. Once
+        it is, they end at its last pixel, as in wsolevaluation's lists.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -69,7 +71,10 @@ def read_cub(
         )
     boxes = _read_boxes(root, paths, chosen) if with_boxes else None
     table = AnnotationTable(
-        [paths[key] for key in chosen], [labels[key] for key in chosen], boxes
+        [paths[key] for key in chosen],
+        [labels[key] for key in chosen],
+        boxes,
+        boxes_end='last_pixel',
     )
     missing = table.without_boxes() if with_boxes else []
     if missing:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from mmengine.fileio import get_text
 
-from projects.scm.structures import validate_boxes
+from projects.scm.structures import box_problem
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -154,12 +154,13 @@ def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
     if xywh:
         x1, y1 = x0 + x1, y0 + y1
     width, height = size or (float('inf'), float('inf'))
-    # Millions of boxes pass here: the words for a bad one are found below.
-    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height) or (
-        size is None and max(x1, y1) == float('inf')
+    # Millions of boxes pass here: only what looks odd is looked at again.
+    if (
+        not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height)
+        or (x1 <= 1 and y1 <= 1)
+        or (size is None and max(x1, y1) == float('inf'))
     ):
-        try:
-            validate_boxes([[x0, y0, x1, y1]], size, name='box')
-        except ValueError as error:
-            raise ValueError(str(error).replace('box: box 0', 'box')) from None
+        problem = box_problem((x0, y0, x1, y1), size)
+        if problem:
+            raise ValueError(f'box {[x0, y0, x1, y1]} {problem}')
     return x0, y0, x1, y1

@@ -7,7 +7,7 @@ from typing import Any
 from mmcv.transforms import LoadAnnotations
 from mmpretrain.datasets import transforms as mmpretrain_transforms
 
-from projects.scm.structures import BOX_TOLERANCE, validate_boxes
+from projects.scm.structures import fit_boxes
 
 #: Transforms of MMPretrain that move pixels and leave ``gt_bboxes`` alone.
 MOVES_PIXELS_ONLY = tuple(
@@ -63,24 +63,31 @@ def check_box_transforms(transforms: Sequence[Any], with_boxes: bool) -> None:
             )
 
 
-def check_annotation(results: Mapping[str, Any]) -> None:
-    """Refuse boxes that belong to another image than the one that was read.
+def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Fit annotated boxes to the image that was read.
 
     Readers know the size of an image from a list at best; here it is known
-    from the image itself. Without this check, transforms would cut off what
-    lies outside.
+    from the image itself. Boxes that leave it are cut and counted.
 
     Args:
         results (Mapping): Result dict of a pipeline: ``ori_shape``,
             ``instances`` and, where the annotation tells them, ``width`` and
-            ``height``. Without ``instances`` nothing is checked.
+            ``height``. With ``boxes_end='last_pixel'`` the far corner is at
+            most ``width - 1, height - 1``. Without ``instances`` nothing is
+            done.
+
+    Returns:
+        dict[str, Any]: A copy, with fitted ``instances`` and
+        ``num_cut_boxes``, the number of those that left the image. Boxes to
+        be ignored stay as they are.
 
     Raises:
         ValueError: If the image is not of the annotated size, or a box that
-            is not ignored leaves it or has no area.
+            is not ignored lies outside or has no area.
     """
+    results = dict(results)
     if 'ori_shape' not in results or not results.get('instances'):
-        return
+        return results
     height, width = results['ori_shape'][:2]
     listed = results.get('width', width), results.get('height', height)
     if listed != (width, height):
@@ -89,15 +96,21 @@ def check_annotation(results: Mapping[str, Any]) -> None:
             f'annotated in {listed[0]}x{listed[1]} pixels: expected the '
             'original image, is it a resized or rotated copy?'
         )
-    boxes = [
-        instance['bbox']
-        for instance in results['instances']
-        if not instance.get('ignore_flag', 0)
-    ]
-    if boxes:
-        validate_boxes(
-            boxes, (width, height), name='instances', tolerance=BOX_TOLERANCE
+    instances = [dict(instance) for instance in results['instances']]
+    judged = [i for i in instances if not i.get('ignore_flag', 0)]
+    num_cut = 0
+    if judged:
+        boxes, leaves = fit_boxes(
+            [instance['bbox'] for instance in judged],
+            (width, height),
+            name='instances',
+            last_pixel=results.get('boxes_end') == 'last_pixel',
         )
+        for instance, box in zip(judged, boxes.tolist(), strict=True):
+            instance['bbox'] = box
+        num_cut = int(leaves.sum())
+    results.update(instances=instances, num_cut_boxes=num_cut)
+    return results
 
 
 def _flatten(step: Any) -> Iterator[Any]:

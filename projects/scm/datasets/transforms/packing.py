@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 from mmpretrain.datasets.transforms import PackInputs
 from mmpretrain.registry import TRANSFORMS
 
-from .box_checks import check_annotation
+from .box_checks import fit_annotation
 
 
 @TRANSFORMS.register_module()
@@ -21,8 +21,10 @@ class PackWSOLInputs(PackInputs):
       that goes into the model, and ``labels``, int64 (n,). Only if
       ``LoadAnnotations`` has loaded boxes.
     - ``instances`` among the meta information: the annotation as the dataset
-      gives it, in pixels of the original image. Evaluation rounds those
-      numbers into its own frame and never touches ``gt_instances``.
+      gives it, in pixels of the original image, cut where it leaves the
+      image, with the number of those boxes in ``num_cut_boxes``. Evaluation
+      rounds these boxes into its own frame and never touches
+      ``gt_instances``.
 
     ``img_shape`` is (height, width) even after those transforms of
     MMPretrain that append the number of channels.
@@ -57,6 +59,7 @@ class PackWSOLInputs(PackInputs):
         'flip',
         'flip_direction',
         'instances',
+        'num_cut_boxes',
     )
 
     def __init__(
@@ -77,10 +80,10 @@ class PackWSOLInputs(PackInputs):
             dict: ``inputs`` and ``data_samples``.
 
         Raises:
-            ValueError: If a box leaves its image, see
-                :func:`~.box_checks.check_annotation`.
+            ValueError: If a box lies outside its image, see
+                :func:`~.box_checks.fit_annotation`.
         """
-        check_annotation(results)
+        results = fit_annotation(results)
         if 'img_shape' in results:
             shape = tuple(results['img_shape'][:2])
             results = {**results, 'img_shape': shape}

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import (
-    BOX_TOLERANCE,
     boxes_to_frame,
+    fit_boxes,
     resize_score_map,
-    validate_boxes,
 )
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
@@ -33,6 +32,7 @@ class ImageRecord:
         rank: Place of the true class among the best five, from 0; -1 if it
             is not among them, None if there is no ranking.
         gt_boxes: (m, 4) int64 inclusive boxes in the frame.
+        num_cut_boxes: How many of them left the image and were cut.
         hits: By protocol and measure, bits (d, T + e + 1) packed along the
             last axis: whether the image is a hit at each IoU threshold and
             each score map threshold of the plan, the last one Otsu's.
@@ -44,6 +44,7 @@ class ImageRecord:
     gt_label: int
     rank: int | None
     gt_boxes: np.ndarray
+    num_cut_boxes: int = 0
     hits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -164,7 +165,8 @@ def record_image(
             and, where there is a ranking, the best five classes are needed.
         gt_label (int): The true class.
         gt_boxes (ArrayLike): (m, 4) ``x0, y0, x1, y1`` in pixels of the
-            original image, m ≥ 1.
+            original image, m ≥ 1. What leaves the image is cut, see
+            :func:`~projects.scm.structures.fit_boxes`.
         image_size_wh (Sequence[int]): Width and height of the original image.
         ranking (Sequence[int], optional): The best classes, best first; five
             or, if there are fewer classes, all. None evaluates the map of
@@ -269,15 +271,14 @@ def _start_record(
     name: str,
 ) -> ImageRecord:
     """A record that holds what the annotation and the classifier say."""
-    boxes = validate_boxes(
-        gt_boxes, image_size_wh, name=name, tolerance=BOX_TOLERANCE
-    )
+    boxes, leaves = fit_boxes(gt_boxes, image_size_wh, name=name)
     gt_label = int(gt_label)
     return ImageRecord(
         name=name,
         gt_label=gt_label,
         rank=None if ranked is None else _rank(ranked, gt_label),
         gt_boxes=boxes_to_frame(boxes, image_size_wh, plan.frame_size_wh),
+        num_cut_boxes=int(leaves.sum()),
     )
 
 

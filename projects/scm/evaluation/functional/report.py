@@ -93,6 +93,11 @@ def format_table(
                 f'{summary.protocol.name}: errors {at}of '
                 f'{summary.errors_of}: {shares}'
             )
+    cut = summaries[0].num_cut_boxes
+    if cut:
+        lines.append(
+            f'Annotated boxes that left their image and were cut: {cut}.'
+        )
     if any(summary.choice.type == 'oracle' for summary in summaries):
         lines.append(
             "'oracle' thresholds were chosen on the very images they are "

@@ -64,6 +64,8 @@ class Summary:
         protocol: The protocol.
         choice: How thresholds were chosen.
         num_images: Number of images.
+        num_cut_boxes: Number of true boxes that left their image and were
+            cut.
         classification: ``top1_cls_acc`` and ``top5_cls_acc`` in percent,
             where there is a ranking.
         figures: By name.
@@ -77,6 +79,7 @@ class Summary:
     protocol: Protocol
     choice: ThresholdChoice
     num_images: int
+    num_cut_boxes: int
     classification: dict[str, float]
     figures: dict[str, Figure]
     errors: dict[str, float]
@@ -132,6 +135,7 @@ class Summary:
         result = {
             'protocol': self.protocol.name,
             'num_images': self.num_images,
+            'num_cut_boxes': self.num_cut_boxes,
             'threshold_choice': str(self.choice),
             'classification': self.classification,
             'figures': {
@@ -233,6 +237,7 @@ def _summarize_protocol(
         protocol=protocol,
         choice=choice,
         num_images=len(records),
+        num_cut_boxes=sum(record.num_cut_boxes for record in records),
         classification=_classification(records),
         figures=figures,
         errors=errors,

@@ -40,10 +40,12 @@ class ClassifiedImage(NamedTuple):
     Attributes:
         annotation: The truth.
         ranking: Classes, best first; five of them, or all if there are fewer.
+        num_cut_boxes: How many of its boxes left the image and were cut.
     """
 
     annotation: Annotation
     ranking: list[int]
+    num_cut_boxes: int = 0
 
 
 def record_sample(
@@ -74,7 +76,7 @@ def record_sample(
         'that loads and packs boxes',
     )
     labels = np.asarray(sample['score_map_labels']).reshape(-1)
-    return record_image(
+    record = record_image(
         plan,
         sample['score_maps'],
         labels,
@@ -82,6 +84,9 @@ def record_sample(
         ranking=labels[:5],
         name=name,
     )
+    # The pipeline has cut them already, where it knew the format's rule.
+    record.num_cut_boxes += sample.get('num_cut_boxes', 0)
+    return record
 
 
 def record_detection(
@@ -128,9 +133,11 @@ def record_detection(
     found, box = sample['pred_instances'], None
     if len(found['scores']):
         box = found['bboxes'][int(np.argmax(found['scores']))]
-    return record_box(
+    record = record_box(
         plan, box, *image.annotation, ranking=image.ranking, name=name
     )
+    record.num_cut_boxes += image.num_cut_boxes
+    return record
 
 
 def load_classified_images(
@@ -163,6 +170,7 @@ def load_classified_images(
             images[os.path.abspath(sample['img_path'])] = ClassifiedImage(
                 _annotation(sample),
                 np.argsort(-sample['pred_score'], kind='stable')[:5].tolist(),
+                sample.get('num_cut_boxes', 0),
             )
         except ValueError as error:
             raise ValueError(f'{file}: {error}') from error
