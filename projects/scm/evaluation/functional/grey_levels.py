@@ -13,16 +13,48 @@ from numpy.typing import ArrayLike
 from projects.scm.structures import normalize_score_map, quantize_score_map
 
 
-@njit(cache=True, nogil=True)
-def _to_levels(values: np.ndarray, low: float, span: float) -> np.ndarray:
-    """``uint8(255 * (values - low) / span)`` of (h, w) float64."""
-    levels = np.empty(values.shape, np.uint8)
+@njit(cache=True, nogil=True, fastmath={'nnan', 'nsz'})
+def _extremes(values: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest of (h, w) float64; anything if there is a NaN."""
+    low = high = values[0, 0]
     for y in range(values.shape[0]):
         row = values[y]
-        out = levels[y]
         for x in range(row.size):
-            out[x] = np.uint8((row[x] - low) / span * 255)
-    return levels
+            low = min(low, row[x])
+            high = max(high, row[x])
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def _raw_levels(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Grey levels of a map of any range, and how many are none."""
+    low, high = _extremes(values)
+    span = high - low
+    levels = np.empty(values.shape, np.uint8)
+    if not 0 < span < np.inf:
+        return levels, 1
+    bad = 0
+    for y in range(values.shape[0]):
+        row, out = values[y], levels[y]
+        for x in range(row.size):
+            level = (row[x] - low) / span * 255
+            bad += not level >= 0
+            out[x] = np.uint8(np.int32(level))
+    return levels, bad
+
+
+@njit(cache=True, nogil=True)
+def _unit_levels(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Grey levels of a map in [0, 1], and how many pixels leave it."""
+    levels = np.empty(values.shape, np.uint8)
+    bad = 0
+    for y in range(values.shape[0]):
+        row, out = values[y], levels[y]
+        for x in range(row.size):
+            value = row[x]
+            bad += not ((value >= 0) & (value <= 1))
+            out[x] = np.uint8(np.int32(value * 255))
+    return levels, bad
 
 
 def _is_plain(values: np.ndarray) -> bool:
@@ -45,9 +77,9 @@ def raw_levels(score_map: ArrayLike) -> np.ndarray:
     """
     values = np.asarray(score_map, dtype=np.float64)
     if _is_plain(values):
-        low, high = float(values.min()), float(values.max())
-        if low < high and np.isfinite(high - low):
-            return _to_levels(values, low, high - low)
+        levels, bad = _raw_levels(values)
+        if not bad:
+            return levels
     return quantize_score_map(normalize_score_map(values))
 
 
@@ -64,6 +96,8 @@ def unit_levels(score_map: ArrayLike) -> np.ndarray:
         ValueError: If it is not 2-d, holds NaN, or leaves [0, 1].
     """
     values = np.asarray(score_map, dtype=np.float64)
-    if _is_plain(values) and values.min() >= 0 and values.max() <= 1:
-        return _to_levels(values, 0.0, 1.0)
+    if _is_plain(values):
+        levels, bad = _unit_levels(values)
+        if not bad:
+            return levels
     return quantize_score_map(values)

@@ -4,14 +4,83 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike
 
-from projects.scm.structures import CONTOURS, iou_inclusive
+from projects.scm.structures import CONTOURS
 
-from .contour_sweep import all_contours, largest_contours
+from .contours import boxes_at_falling_cuts
 from .grey_levels import unit_levels
+
+NO_LIMIT = 1 << 40
+
+
+@njit(cache=True, nogil=True)
+def _distinct_cuts(cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts that differ, falling, and the place of each cut among them."""
+    places = np.zeros(256, np.int64)
+    for cut in cuts:
+        places[cut] = 1
+    count = 0
+    falling = np.empty(256, np.int64)
+    for cut in range(255, -1, -1):
+        if places[cut]:
+            falling[count], places[cut] = cut, count
+            count += 1
+    place = np.empty(cuts.size, np.int64)
+    for i in range(cuts.size):
+        place[i] = places[cuts[i]]
+    return falling[:count].copy(), place
+
+
+@njit(cache=True, nogil=True)
+def _finished(
+    boxes: np.ndarray,
+    offsets: np.ndarray,
+    last_x: int,
+    last_y: int,
+    empty_box: tuple[int, int, int, int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes with limited far corners, and a box where there is none."""
+    cuts = offsets.size - 1
+    places = np.zeros(cuts + 1, np.int64)
+    for i in range(cuts):
+        places[i + 1] = places[i] + max(offsets[i + 1] - offsets[i], 1)
+    result = np.empty((places[cuts], 4), np.int64)
+    for i in range(cuts):
+        begin, end = offsets[i], offsets[i + 1]
+        if begin == end:
+            for k in range(4):
+                result[places[i], k] = empty_box[k]
+        for j in range(begin, end):
+            box, source = result[places[i] + j - begin], boxes[j]
+            box[0], box[1] = source[0], source[1]
+            box[2], box[3] = min(source[2], last_x), min(source[3], last_y)
+    return result, places
+
+
+@njit(cache=True, nogil=True)
+def _best_ious(
+    boxes: np.ndarray, offsets: np.ndarray, gt_boxes: np.ndarray
+) -> np.ndarray:
+    """Best of ``iou_inclusive(boxes, gt_boxes)`` at every cut."""
+    best = np.zeros(offsets.size - 1, np.float64)
+    for i in range(offsets.size - 1):
+        for j in range(offsets[i], offsets[i + 1]):
+            x0, y0 = float(boxes[j, 0]), float(boxes[j, 1])
+            x1, y1 = float(boxes[j, 2]), float(boxes[j, 3])
+            area = max(x1 - x0 + 1, 0.0) * max(y1 - y0 + 1, 0.0)
+            for k in range(gt_boxes.shape[0]):
+                a, b, c, d = gt_boxes[k]
+                shared = max(min(x1, c) - max(x0, a) + 1, 0.0) * max(
+                    min(y1, d) - max(y0, b) + 1, 0.0
+                )
+                of_gt = max(c - a + 1, 0.0) * max(d - b + 1, 0.0)
+                union = area + of_gt - shared
+                if union > 0:
+                    best[i] = max(best[i], shared / union)
+    return best
 
 
 class CutBoxes(NamedTuple):
@@ -44,17 +113,14 @@ class CutBoxes(NamedTuple):
         Returns:
             CutBoxes: With at least one box at every cut.
         """
-        boxes, offsets = self.boxes, self.offsets
-        if clamp:
-            last = np.asarray(size_wh, np.int64) - 1
-            boxes = boxes.copy()
-            np.minimum(boxes[:, 2:], last, out=boxes[:, 2:])
-        counts = np.diff(offsets)
-        empty = np.flatnonzero(counts == 0)
-        if len(empty):
-            boxes = np.insert(boxes, offsets[empty], empty_box, axis=0)
-            counts[empty] = 1
-            offsets = np.concatenate([[0], np.cumsum(counts)])
+        width, height = size_wh if clamp else (NO_LIMIT, NO_LIMIT)
+        boxes, offsets = _finished(
+            self.boxes,
+            self.offsets,
+            int(width) - 1,
+            int(height) - 1,
+            tuple(int(corner) for corner in empty_box),
+        )
         return CutBoxes(boxes, offsets, self.place)
 
     def best_iou(self, gt_boxes: ArrayLike) -> np.ndarray:
@@ -66,8 +132,12 @@ class CutBoxes(NamedTuple):
         Returns:
             np.ndarray: (n,) float64, inclusive pixels.
         """
-        ious = iou_inclusive(self.boxes, gt_boxes).max(axis=1)
-        return np.maximum.reduceat(ious, self.offsets[:-1])[self.place]
+        best = _best_ious(
+            self.boxes,
+            self.offsets,
+            np.asarray(gt_boxes, np.float64).reshape(-1, 4),
+        )
+        return best[self.place]
 
 
 def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
@@ -126,22 +196,8 @@ def boxes_at_cuts(
             'levels: expected uint8 of shape (h, w), got '
             f'{levels.dtype} of shape {levels.shape}'
         )
-    rising, place = np.unique(cuts, return_inverse=True)
-    place = len(rising) - 1 - place
-    if rising[0] >= levels.max():
-        nothing = np.zeros(len(rising) + 1, np.int64)
-        return CutBoxes(np.empty((0, 4), np.int64), nothing, place)
-    padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    turned = cv2.transpose(padded)
-    falling = np.ascontiguousarray(rising[::-1])
-    if contours == 'largest':
-        boxes, found = largest_contours(padded, turned, falling)
-        boxes = boxes[found]
-        offsets = np.concatenate([[0], np.cumsum(found)])
-    else:
-        boxes, offsets = all_contours(padded, turned, falling)
-    # Inclusive and padded: only the near corner moves to become half-open.
-    boxes[:, :2] -= 1
+    falling, place = _distinct_cuts(cuts)
+    boxes, offsets = boxes_at_falling_cuts(levels, falling, contours)
     return CutBoxes(boxes, offsets, place)
 
 
