@@ -14,6 +14,7 @@ from projects.scm.evaluation.functional import (
     boxes_at_thresholds,
     threshold_cuts,
 )
+from projects.scm.structures import iou_inclusive, quantize_score_map
 
 GRID = np.arange(0, 1, 0.01)
 
@@ -101,6 +102,28 @@ def test_clamp_and_empty_box():
             [2, 1, 8, 5],
             [0, 0, 1, 1],
         ]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.tuples(*[st.integers(-3, 30)] * 4), min_size=1, max_size=4),
+)
+def test_best_iou_is_that_of_all_pairs(seed, kind, gt_boxes):
+    """Compiled, and equal to the last bit; corners in any order."""
+    score_map = KINDS[kind](np.random.default_rng(seed), 24)
+    levels = quantize_score_map(score_map)
+    cuts = np.arange(256)
+    for contours in ('largest', 'all'):
+        found = boxes_at_cuts(levels, cuts, contours).finish((24, 24))
+        expected = [
+            iou_inclusive(
+                found.boxes[found.offsets[i] : found.offsets[i + 1]], gt_boxes
+            ).max()
+            for i in found.place
+        ]
+        assert found.best_iou(gt_boxes).tolist() == expected
 
 
 def test_memory_layout_and_type_do_not_matter():

@@ -102,9 +102,7 @@ def sweep_to(
         sweep.roots[live] = root
         live += forest.links[root] <= cut
     at = done[4]
-    while (
-        at < sweep.summits.size and forest.heights[sweep.summits[at]] > cut
-    ):
+    while at < sweep.summits.size and forest.heights[sweep.summits[at]] > cut:
         summit = sweep.summits[at]
         if forest.links[summit] <= cut:
             sweep.roots[live] = summit

@@ -14,7 +14,7 @@ from .component_sweep import (
     start_sweep,
     sweep_to,
 )
-from .hill_forest import HillForest, component_of, grow_forest
+from .hill_forest import component_of, grow_forest
 from .hills import Hills, find_hills, find_turns, first_pixel
 
 # Steps to the 8 neighbours, clockwise on the screen from the right one.

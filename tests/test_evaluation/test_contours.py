@@ -1,16 +1,18 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""The forest of hills against labelling at every cut."""
+"""Hills and their forest against labelling at every cut."""
 
 import numpy as np
 import pytest
 from map_zoo import KINDS
 from scipy import ndimage
 
-from projects.scm.evaluation.functional.hill_forest import (
+from projects.scm.evaluation.functional.contours.hill_forest import (
     component_of,
+    grow_forest,
+)
+from projects.scm.evaluation.functional.contours.hills import (
     find_hills,
     find_turns,
-    grow_forest,
     hill_at,
 )
 
@@ -46,13 +48,14 @@ def test_hills_rise_then_fall(kind, hollow):
     levels = draw(kind, 2)
     turns = find_turns(np.ascontiguousarray(levels.T))
     levels = 255 - levels if hollow else levels
-    starts, peaks, tops, rows, first = find_hills(levels, turns, hollow)
+    hills = find_hills(levels, turns, hollow)
+    starts, peaks, tops, rows, first = hills
     assert first[-1] == len(peaks) == len(tops) == len(rows)
     for y, line in enumerate(levels):
-        hills = range(first[y], first[y + 1])
+        places = range(first[y], first[y + 1])
         ends = [*starts[first[y] + 1 : first[y + 1]], len(line)]
         assert starts[first[y]] == 0
-        for hill, end in zip(hills, ends, strict=True):
+        for hill, end in zip(places, ends, strict=True):
             assert starts[hill] <= peaks[hill] < end
             piece = line[starts[hill] : end].astype(int)
             peak = peaks[hill] - starts[hill]
@@ -68,7 +71,8 @@ def test_components_at_every_cut(kind, hollow):
     levels = draw(kind, 3)
     turns = find_turns(np.ascontiguousarray(levels.T))
     levels = 255 - levels if hollow else levels
-    forest = grow_forest(levels, turns, hollow)
+    hills = find_hills(levels, turns, hollow)
+    forest = grow_forest(levels, hills, not hollow)
     neighbours = ndimage.generate_binary_structure(2, 1 if hollow else 2)
     for cut in range(0, 255, 10):
         labels, count = ndimage.label(levels > cut, neighbours)
@@ -76,7 +80,9 @@ def test_components_at_every_cut(kind, hollow):
         pairs = {
             (
                 labels[y, x],
-                component_of(forest, hill_at(forest, y, x), cut),
+                component_of(
+                    forest, forest.summits[hill_at(hills, y, x)], cut
+                ),
             )
             for y, x in zip(*np.nonzero(labels), strict=True)
         }
