@@ -10,9 +10,14 @@ from map_zoo import KINDS
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
     ThresholdChoice,
+    load_label_threshold,
     load_thresholds,
     otsu_cut,
+    record_image,
+    save_label_threshold,
     save_thresholds,
+    summarize,
+    threshold_spec,
 )
 
 
@@ -78,6 +83,7 @@ def test_no_file(tmp_path):
         ({'type': 'oracle', 'value': 0.1}, "'fixed' has a value"),
         ({'type': 'val'}, "'val' has a file"),
         ({'type': 'otsu', 'file': 'x'}, "'val' has a file"),
+        ({'type': 'labels', 'value': 0.1}, "'fixed' has a value"),
         ({'type': 'oracle', 'step': 1}, "unknown fields.*'step'"),
     ],
 )
@@ -107,3 +113,80 @@ def test_otsu_separates_best():
         low, high = levels[levels <= cut], levels[levels > cut]
         gap = low.mean() - high.mean()
         assert len(low) * len(high) * gap**2 == pytest.approx(best)
+
+
+@pytest.fixture
+def labels_file(tmp_path):
+    path = tmp_path / 'labels.json'
+    save_label_threshold(path, {'threshold': 0.345, 'split': 'train'})
+    return path
+
+
+def test_labels_alone_build_and_ask_for_the_file_when_evaluated():
+    plan = EvaluationPlan.build('scm', {'type': 'labels'})
+    assert str(plan.choices[0]) == 'labels'
+    with pytest.raises(ValueError, match=r'choose_threshold\.py'):
+        record_image(
+            plan,
+            np.eye(14)[None],
+            [0],
+            0,
+            [[0, 0, 5, 5]],
+            (10, 10),
+            ranking=[0],
+            name='a.jpg',
+        )
+
+
+def test_labels_are_one_threshold_for_all_figures(labels_file):
+    spec = {'type': 'labels', 'file': str(labels_file)}
+    plan = EvaluationPlan.build(['scm', 'wsoleval'], spec)
+    assert str(plan.choices[0]) == 'labels (train)'
+    record = record_image(
+        plan,
+        np.eye(14)[None],
+        [0],
+        0,
+        [[0, 0, 5, 5]],
+        (10, 10),
+        ranking=[0],
+        name='a.jpg',
+    )
+    for summary in summarize(plan, [record]):
+        for key, figure in summary.figures.items():
+            assert figure.threshold == 0.345, key
+
+
+def test_what_a_command_line_means(labels_file, file):
+    assert threshold_spec(None) is None
+    assert threshold_spec('otsu') == 'otsu'
+    assert threshold_spec('0.2') == {'type': 'fixed', 'value': 0.2}
+    for path, kind in ((labels_file, 'labels'), (file, 'val')):
+        assert threshold_spec(path) == {'type': kind, 'file': str(path)}
+    with pytest.raises(ValueError, match="got 'best'"):
+        threshold_spec('best')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        '',
+        '[]',
+        '{"threshold": 0.1}',
+        '{"chosen_by": "labels"}',
+        '{"chosen_by": "labels", "threshold": 1.5}',
+        '{"chosen_by": "labels", "threshold": "a"}',
+    ],
+)
+def test_other_files_hold_no_label_threshold(tmp_path, content):
+    path = tmp_path / 'x.json'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r'x.json: expected'):
+        load_label_threshold(path)
+
+
+def test_no_file_of_a_label_threshold(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'choose_threshold\.py'):
+        ThresholdChoice.build(
+            {'type': 'labels', 'file': str(tmp_path / 'no.json')}
+        )

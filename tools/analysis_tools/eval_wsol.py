@@ -135,6 +135,7 @@ def make_plan(args: argparse.Namespace, has_ranking: bool) -> Any:
         PROTOCOLS,
         EvaluationPlan,
         get_protocol,
+        threshold_spec,
     )
 
     protocols = [get_protocol(name) for name in args.protocol or PROTOCOLS]
@@ -148,22 +149,8 @@ def make_plan(args: argparse.Namespace, has_ranking: bool) -> Any:
                 'classes, which a folder of maps does not have'
             )
     return EvaluationPlan.build(
-        protocols, _threshold(args.threshold), frame_size=args.frame_size
+        protocols, threshold_spec(args.threshold), frame_size=args.frame_size
     )
-
-
-def _threshold(text: str | None) -> Any:
-    if text is None or text in ('oracle', 'otsu'):
-        return text
-    if text.endswith('.json'):
-        return {'type': 'val', 'file': text}
-    try:
-        return {'type': 'fixed', 'value': float(text)}
-    except ValueError:
-        raise ValueError(
-            '--threshold: expected oracle, otsu, a number or a .json file, '
-            f'got {text!r}'
-        ) from None
 
 
 def _start_worker(function: Callable[[int], Any]) -> None:

@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from projects.scm.evaluation.functional import load_thresholds, otsu_cut
+from projects.scm.evaluation.functional import (
+    holds_label_threshold,
+    load_label_threshold,
+    load_thresholds,
+    otsu_cut,
+)
 from projects.scm.structures import (
     CONTOURS,
     normalize_score_map,
@@ -89,8 +94,10 @@ def resolve_threshold(
     Args:
         threshold (float | str | PathLike, optional): A number in [0, 1],
             ``'otsu'``, None for the head's own, or a JSON file that
-            ``WSOLEvaluator`` has written (``threshold_file``).
-        figure (str): ``'<protocol>/<figure>'`` in that file.
+            ``WSOLEvaluator`` (``threshold_file``) or
+            ``tools/analysis_tools/choose_threshold.py`` has written.
+        figure (str): ``'<protocol>/<figure>'`` in a file of the former; a
+            threshold chosen by labels is one for all.
 
     Returns:
         float | str | None: A number, ``'otsu'`` or None.
@@ -108,6 +115,8 @@ def resolve_threshold(
                 f'threshold: expected a number in [0, 1], got {threshold}'
             )
         return float(threshold)
+    if holds_label_threshold(threshold):
+        return float(load_label_threshold(threshold)['threshold'])
     chosen = {
         f'{protocol}/{key}': value
         for protocol, values in load_thresholds(threshold)[

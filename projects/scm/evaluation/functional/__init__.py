@@ -30,9 +30,13 @@ from .threshold_boxes import (
 )
 from .thresholds import (
     ThresholdChoice,
+    holds_label_threshold,
+    load_label_threshold,
     load_thresholds,
     otsu_cut,
+    save_label_threshold,
     save_thresholds,
+    threshold_spec,
 )
 
 __all__ = [
@@ -53,6 +57,8 @@ __all__ = [
     'classify_boxes',
     'format_table',
     'get_protocol',
+    'holds_label_threshold',
+    'load_label_threshold',
     'load_thresholds',
     'merge_masks',
     'otsu_cut',
@@ -62,7 +68,9 @@ __all__ = [
     'pxap',
     'record_box',
     'record_image',
+    'save_label_threshold',
     'save_thresholds',
     'summarize',
     'threshold_cuts',
+    'threshold_spec',
 ]

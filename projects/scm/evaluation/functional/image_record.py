@@ -178,9 +178,11 @@ def record_image(
 
     Raises:
         ValueError: If a map or box is not as described; the message names
-            the image.
+            the image. If a threshold is to be chosen by labels, and was not.
     """
     plan.check_source(given_boxes=False)
+    for choice in plan.choices:
+        choice.check_known()
     ranked = _check_ranking(plan, ranking, name)
     record = _start_record(
         plan, gt_label, gt_boxes, image_size_wh, ranked, name

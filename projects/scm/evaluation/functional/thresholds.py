@@ -3,6 +3,9 @@
 
 - ``fixed``: a number that was there before the evaluation.
 - ``val``: chosen on another split, read from the file written there.
+- ``labels``: chosen on training images, of which nothing but the class is
+  known, by :mod:`projects.scm.apis.label_thresholds`; one number for all
+  figures, read from the file written there.
 - ``oracle``: the best one for the evaluated split itself, separately for
   every figure. Common, and an advantage no user of the method has.
 - ``otsu``: Otsu's threshold of each map; no labels, no choice at all.
@@ -21,7 +24,7 @@ import numpy as np
 
 from projects.scm.utils import write_json
 
-TYPES = ('oracle', 'fixed', 'val', 'otsu', 'none')
+TYPES = ('oracle', 'fixed', 'val', 'labels', 'otsu', 'none')
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,13 @@ class ThresholdChoice:
     """How thresholds are chosen, with what is needed to do so.
 
     Attributes:
-        type: ``'oracle'``, ``'fixed'``, ``'val'``, ``'otsu'`` or ``'none'``.
-        value: The threshold of ``'fixed'``, in [0, 1].
-        file: The JSON file of ``'val'``, see :func:`save_thresholds`.
+        type: ``'oracle'``, ``'fixed'``, ``'val'``, ``'labels'``, ``'otsu'``
+            or ``'none'``.
+        value: The threshold of ``'fixed'``, in [0, 1]; that of ``'labels'``
+            is read from its file.
+        file: The JSON file of ``'val'``, see :func:`save_thresholds`, or of
+            ``'labels'``, see :func:`save_label_threshold`. ``'labels'`` does
+            without until something is evaluated.
         chosen: Thresholds of ``'val'`` by protocol and figure.
         split: The split they were chosen on, where the file says it.
     """
@@ -49,7 +56,8 @@ class ThresholdChoice:
             raise ValueError(
                 f'threshold: type must be one of {TYPES}, got {self.type!r}'
             )
-        if (self.type == 'fixed') != (self.value is not None):
+        from_file = self.type == 'labels' and self.file is not None
+        if (self.type == 'fixed' or from_file) != (self.value is not None):
             raise ValueError(
                 "threshold: type 'fixed' has a value, and no other has; got "
                 f'type {self.type!r} with value {self.value}'
@@ -58,22 +66,25 @@ class ThresholdChoice:
             raise ValueError(
                 f'threshold: value must lie in [0, 1], got {self.value}'
             )
-        if (self.type == 'val') != (self.file is not None):
+        if self.type != 'labels' and (self.type == 'val') != (
+            self.file is not None
+        ):
             raise ValueError(
-                "threshold: type 'val' has a file, and no other has; got "
-                f'type {self.type!r} with file {self.file!r}'
+                "threshold: type 'val' has a file, 'labels' may have one, no "
+                f'other has; got type {self.type!r} with file {self.file!r}'
             )
 
     @classmethod
     def build(
         cls, spec: 'str | Mapping[str, Any] | ThresholdChoice'
     ) -> 'ThresholdChoice':
-        """Build a choice from a config; reads the file of ``'val'``.
+        """Build a choice from a config; reads its file, if it has one.
 
         Args:
             spec (str | Mapping | ThresholdChoice): For example ``'oracle'``,
-                ``dict(type='fixed', value=0.1)`` or
-                ``dict(type='val', file='thresholds.json')``.
+                ``dict(type='fixed', value=0.1)``,
+                ``dict(type='val', file='thresholds.json')`` or
+                ``dict(type='labels', file='labels.json')``.
 
         Returns:
             ThresholdChoice: The choice.
@@ -92,6 +103,19 @@ class ThresholdChoice:
             raise ValueError(f'threshold: unknown fields {sorted(unknown)}')
         if 'type' not in spec:
             raise ValueError(f'threshold: no type in {dict(spec)}')
+        if spec['type'] == 'labels' and spec.get('file') is not None:
+            if spec.get('value') is not None:
+                raise ValueError(
+                    "threshold: that of type 'labels' is read from its file, "
+                    f'got the value {spec["value"]}, too'
+                )
+            content = load_label_threshold(spec['file'])
+            return cls(
+                'labels',
+                value=content['threshold'],
+                file=str(spec['file']),
+                split=content.get('split'),
+            )
         choice = cls(**spec)
         if choice.type != 'val':
             return choice
@@ -105,7 +129,7 @@ class ThresholdChoice:
 
     def extra_thresholds(self, protocol: str) -> list[float]:
         """Thresholds that must be looked at besides a protocol's grid."""
-        if self.type == 'fixed':
+        if self.value is not None:
             return [self.value]
         if self.type == 'val':
             return sorted(set(self._of(protocol).values()))
@@ -113,7 +137,7 @@ class ThresholdChoice:
 
     def threshold_of(self, protocol: str, key: str) -> float | None:
         """Threshold of a figure; None where it is not known beforehand."""
-        if self.type == 'fixed':
+        if self.value is not None:
             return self.value
         if self.type == 'val':
             chosen = self._of(protocol)
@@ -133,6 +157,20 @@ class ThresholdChoice:
             )
         return self.chosen[protocol]
 
+    def check_known(self) -> None:
+        """Refuse to evaluate before there is a threshold.
+
+        Raises:
+            ValueError: If it is to be chosen by labels, and was not yet.
+        """
+        if self.type == 'labels' and self.value is None:
+            raise ValueError(
+                "threshold: type 'labels' has no file; write it with "
+                'tools/analysis_tools/choose_threshold.py CONFIG CHECKPOINT '
+                "--out labels.json, and give dict(type='labels', "
+                "file='labels.json')"
+            )
+
     def check_split(self, split: str | None) -> None:
         """Refuse to call thresholds of the evaluated split validated.
 
@@ -147,9 +185,40 @@ class ThresholdChoice:
             )
 
     def __str__(self) -> str:
-        if self.type == 'val':
-            return f'val ({self.split})' if self.split else 'val'
+        if self.type in ('val', 'labels') and self.split:
+            return f'{self.type} ({self.split})'
         return self.type
+
+
+def threshold_spec(
+    threshold: 'str | float | os.PathLike | None',
+) -> str | dict[str, Any] | None:
+    """What a user means by a threshold on a command line.
+
+    Args:
+        threshold (str | float | PathLike, optional): ``'oracle'``,
+            ``'otsu'``, a number in [0, 1], or a JSON file of thresholds that
+            were chosen on another split or by labels.
+
+    Returns:
+        str | dict | None: For :meth:`ThresholdChoice.build`; None as given.
+
+    Raises:
+        ValueError: If it is none of these.
+        FileNotFoundError: If there is no such file.
+    """
+    if threshold in (None, 'oracle', 'otsu'):
+        return threshold
+    if str(threshold).endswith('.json'):
+        kind = 'labels' if holds_label_threshold(threshold) else 'val'
+        return {'type': kind, 'file': str(threshold)}
+    try:
+        return {'type': 'fixed', 'value': float(threshold)}
+    except ValueError as error:
+        raise ValueError(
+            "threshold: expected 'oracle', 'otsu', a number in [0, 1] or a "
+            f'.json file of thresholds, got {threshold!r}'
+        ) from error
 
 
 def save_thresholds(
@@ -207,6 +276,62 @@ def load_thresholds(path: str | os.PathLike) -> dict[str, Any]:
             f'in [0, 1]}}}}}}: {error}'
         ) from error
     return content
+
+
+def save_label_threshold(
+    path: str | os.PathLike, content: Mapping[str, Any]
+) -> None:
+    """Write a threshold that was chosen by labels alone, atomically.
+
+    Args:
+        path (str | os.PathLike): A JSON file; its folder is made.
+        content (Mapping): ``threshold`` in [0, 1], ``split`` and whatever
+            tells how it was chosen.
+    """
+    write_json(path, {'chosen_by': 'labels', **content})
+
+
+def load_label_threshold(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a file of :func:`save_label_threshold` and check it.
+
+    Args:
+        path (str | os.PathLike): The JSON file.
+
+    Returns:
+        dict: ``threshold`` and all else that was written.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such file, or the threshold leaves [0, 1].
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no threshold here; write it with '
+            'tools/analysis_tools/choose_threshold.py CONFIG CHECKPOINT '
+            f'--out {path}'
+        )
+    try:
+        content = json.loads(path.read_text())
+        if content.get('chosen_by') != 'labels':
+            raise ValueError("no field 'chosen_by' with the value 'labels'")
+        if not 0 <= content['threshold'] <= 1:
+            raise ValueError(f'threshold {content["threshold"]}')
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'{path}: expected {{"chosen_by": "labels", "threshold": number '
+            f'in [0, 1]}}: {type(error).__name__}: {error}'
+        ) from error
+    return content
+
+
+def holds_label_threshold(path: str | os.PathLike) -> bool:
+    """Whether there is a file of :func:`save_label_threshold`."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get('chosen_by') == 'labels'
 
 
 def otsu_cut(levels: np.ndarray) -> int:

@@ -16,6 +16,7 @@ from projects.scm.evaluation.functional import (
     record_image,
     summarize,
     threshold_cuts,
+    threshold_spec,
 )
 from projects.scm.structures import (
     normalize_score_map,
@@ -76,7 +77,7 @@ def build_plan(
             f'{protocol!r}'
         )
     names = [protocol, *(name for name in PROTOCOLS if name != protocol)]
-    return EvaluationPlan.build(names, _threshold_spec(threshold))
+    return EvaluationPlan.build(names, threshold_spec(threshold))
 
 
 def measure_run(
@@ -126,21 +127,6 @@ def measure_run(
         ious=np.array([[iou for _, iou in row] for row in found]),
         bboxes=np.array([[box for box, _ in row] for row in found]),
     )
-
-
-def _threshold_spec(threshold: str | float | None) -> str | dict | None:
-    """How a threshold that the user gave is meant."""
-    if threshold in (None, 'oracle', 'otsu'):
-        return threshold
-    if str(threshold).endswith('.json'):
-        return {'type': 'val', 'file': str(threshold)}
-    try:
-        return {'type': 'fixed', 'value': float(threshold)}
-    except ValueError as error:
-        raise ValueError(
-            "threshold: expected 'oracle', 'otsu', a number in [0, 1] or a "
-            f'.json file of thresholds, got {threshold!r}'
-        ) from error
 
 
 def _column(plan: EvaluationPlan, threshold: float | None) -> int:
