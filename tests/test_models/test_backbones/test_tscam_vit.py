@@ -1,6 +1,11 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """One contract for every backbone that gives tokens and attention."""
 
+import copy
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -24,7 +29,7 @@ CASES = {
     'TSCAMDeiT3': (DeiT3, {}),
     'TSCAMBEiT': (
         BEiTViT,
-        dict(use_abs_pos_emb=True, use_rel_pos_bias=False, final_norm=True),
+        dict(use_abs_pos_emb=True, use_rel_pos_bias=False),
     ),
     'TSCAMEVA02': (ViTEVA02, {}),
 }
@@ -60,7 +65,7 @@ def test_shapes_and_range(case):
 
 def test_weights_and_patch_tokens_are_those_of_the_parent(case):
     backbone, parent, options = case
-    stock = parent(out_type='featmap', **options)
+    stock = parent(out_type='featmap', final_norm=True, **options)
     stock.eval()
     assert stock.state_dict().keys() == backbone.state_dict().keys()
     stock.load_state_dict(backbone.state_dict(), strict=True)
@@ -71,6 +76,77 @@ def test_weights_and_patch_tokens_are_those_of_the_parent(case):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_class_token_and_size_of_the_input(case):
+    backbone, parent, options = case
+    stock = parent(out_type='cls_token', final_norm=True, **options)
+    stock.load_state_dict(backbone.state_dict(), strict=True)
+    stock.eval()
+    inputs = torch.randn(2, 3, 64, 64)
+    tokens = features(backbone, inputs)
+    expected = stock(inputs)[0]
+    if isinstance(expected, tuple):  # class and distillation token
+        expected = expected[0]
+    torch.testing.assert_close(
+        tokens.cls_token, expected, rtol=1e-4, atol=1e-5
+    )
+    assert tokens.input_hw == (64, 64)
+
+
+def test_tokens_before_the_last_norm(case):
+    """The norm of what is given before it is what is given after it."""
+    backbone, _, options = case
+    raw = type(backbone)(final_norm=False, **options).eval()
+    # A file has the norm's weights: they are passed over.
+    raw.load_state_dict(backbone.state_dict(), strict=True)
+    assert 'ln1.weight' not in raw.state_dict()
+    torch.nn.init.uniform_(backbone.ln1.weight)
+    inputs = torch.randn(2, 3, 64, 64)
+    before, after = features(raw, inputs), features(backbone, inputs)
+    torch.testing.assert_close(
+        backbone.ln1(before.patch.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+        after.patch,
+    )
+    torch.testing.assert_close(backbone.ln1(before.cls_token), after.cls_token)
+    torch.testing.assert_close(before.cls_attention, after.cls_attention)
+
+
+@torch.no_grad()
+def test_threads_do_not_see_each_others_attention(case):
+    backbone, _, _ = case
+    images = torch.randn(2, 1, 3, 64, 64)
+    expected = [features(backbone, image).cls_attention for image in images]
+    met = threading.Barrier(2)
+
+    def meet(*_):
+        met.wait(10)
+
+    hooks = [layer.register_forward_hook(meet) for layer in backbone.layers]
+
+    def run(image):
+        # The mode of autograd is a thread's own, too.
+        with torch.no_grad():
+            return features(backbone, image).cls_attention
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(run, images))
+    for hook in hooks:
+        hook.remove()
+    for mine, own in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, own)
+
+
+def test_copies_start_with_no_attention(case):
+    backbone, _, _ = case
+    features(backbone, torch.randn(1, 3, 64, 64))
+    backbone._taps[0].put(torch.zeros(1, 17))
+    for other in (
+        copy.deepcopy(backbone._taps[0]),
+        pickle.loads(pickle.dumps(backbone._taps[0])),
+    ):
+        with pytest.raises(RuntimeError, match='did not run'):
+            other.take()
 
 
 def test_rows_are_the_softmax_of_the_class_query(case):

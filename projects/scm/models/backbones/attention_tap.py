@@ -6,6 +6,7 @@ fused kernel itself where there is none (timm). All taps have no parameters
 and no buffers, so state dicts stay those of the stock backbones.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,22 +18,32 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 
+class _Kept(threading.local):
+    """What a tap keeps, for every thread its own: threads share a model."""
+
+    row: Tensor | None = None
+    with_graph = True
+
+    def __reduce__(self) -> tuple:
+        """Copies, and pickles, start with nothing kept."""
+        return type(self), ()
+
+
 class _AttentionTap(nn.Module):
     """Keeps the class token's row of one layer until it is taken."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._row: Tensor | None = None
-        self._with_graph = True
+        self._kept = _Kept()
 
     def put(self, row: Tensor) -> None:
         """Keep a row (B, N), and whether autograd was on."""
-        self._row = row
-        self._with_graph = torch.is_grad_enabled()
+        self._kept.row = row
+        self._kept.with_graph = torch.is_grad_enabled()
 
     def forget(self) -> None:
         """Keep nothing."""
-        self._row = None
+        self._kept.row = None
 
     def take(self) -> Tensor:
         """Return the row of the last forward and forget it.
@@ -46,14 +57,14 @@ class _AttentionTap(nn.Module):
                 inside a forward with it, as reentrant activation
                 checkpointing does: the row would silently have no gradient.
         """
-        row = self._row
+        row = self._kept.row
         self.forget()
         if row is None:
             raise RuntimeError(
                 'no class-token attention was recorded: the layer did not run '
                 'since the last one was taken'
             )
-        if torch.is_grad_enabled() and not self._with_graph:
+        if torch.is_grad_enabled() and not self._kept.with_graph:
             raise RuntimeError(
                 'a layer ran without autograd, so that its class-token '
                 'attention has no gradient. If this comes from '

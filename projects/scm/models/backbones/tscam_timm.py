@@ -128,7 +128,7 @@ class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
             ValueError: If the model does not take pictures of this size.
         """
         self._check_size(*x.shape[2:])
-        ((patch, _),) = self.timm_model.forward_intermediates(
+        ((patch, extra),) = self.timm_model.forward_intermediates(
             x,
             indices=1,
             return_prefix_tokens=True,
@@ -138,7 +138,8 @@ class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
         rows = stack_rows(
             self._taps, self.num_extra_tokens, tuple(patch.shape[2:])
         )
-        return (TokenFeatures(patch, rows),)
+        size = tuple(x.shape[2:])
+        return (TokenFeatures(patch, rows, extra[:, 0], size),)
 
     def _check_size(self, height: int, width: int) -> None:
         embed = self.timm_model.patch_embed

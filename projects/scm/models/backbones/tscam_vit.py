@@ -34,6 +34,10 @@ class TokenAttentionMixin:
     Args:
         attention_scale (float, optional): Factor on query·key instead of
             (channels of a head) ** -0.5. Defaults to None.
+        final_norm (bool): Whether tokens, class token included, are given
+            after the last norm, or before it; weights of the norm are then
+            passed over. Defaults to True, for families too whose stock
+            class has no last norm by default (BEiT).
         with_cp (bool): Activation checkpointing: keep only the input of every
             layer for the backward pass and compute the rest again. Defaults
             to False.
@@ -51,6 +55,7 @@ class TokenAttentionMixin:
         self,
         *args: Any,
         attention_scale: float | None = None,
+        final_norm: bool = True,
         with_cp: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -62,7 +67,11 @@ class TokenAttentionMixin:
                     "maps are made of the class token's attention in all "
                     "layers and the last layer's patch tokens"
                 )
-        super().__init__(*args, out_type=self.TOKENS, **kwargs)
+        super().__init__(
+            *args, out_type=self.TOKENS, final_norm=final_norm, **kwargs
+        )
+        if not final_norm:
+            self._register_load_state_dict_pre_hook(_drop_last_norm)
         self._taps = attach_taps(self.layers, attention_scale)
         if with_cp:
             for layer, tap in zip(self.layers, self._taps, strict=True):
@@ -78,11 +87,30 @@ class TokenAttentionMixin:
         super().train(mode)
         return self
 
+    def forward(self, x: Tensor) -> tuple[TokenFeatures]:
+        """Run the parent.
+
+        Args:
+            x (Tensor): Pictures, shape (B, 3, H, W).
+
+        Returns:
+            tuple[TokenFeatures]: Of the last layer.
+        """
+        (tokens,) = super().forward(x)
+        return (tokens._replace(input_hw=tuple(x.shape[2:])),)
+
     def _format_output(self, x: Tensor, hw: tuple[int, int]) -> TokenFeatures:
         patch = x[:, self.num_extra_tokens :].transpose(1, 2).unflatten(-1, hw)
         return TokenFeatures(
-            patch, stack_rows(self._taps, self.num_extra_tokens, hw)
+            patch,
+            stack_rows(self._taps, self.num_extra_tokens, hw),
+            cls_token=x[:, 0],
         )
+
+
+def _drop_last_norm(state_dict: dict, prefix: str, *_: Any) -> None:
+    for name in ('weight', 'bias'):
+        state_dict.pop(f'{prefix}ln1.{name}', None)
 
 
 def _with_tokens(parent: type) -> set:
