@@ -74,7 +74,7 @@ def test_keys_that_the_page_names_exist():
     cfg = Config.fromfile(REPO / 'configs/scm_deit-s_cub.py')
     assert cfg.auto_scale_lr.base_batch_size == 256
     assert cfg.train_dataloader.batch_size == 64
-    assert cfg.default_hooks.checkpoint.type == 'CheckpointHook'
+    assert cfg.default_hooks.checkpoint.type == 'DurableCheckpointHook'
     assert 'test_evaluator.threshold_file' in page
     assert 'checkpoint' in cfg.model.backbone.init_cfg
 

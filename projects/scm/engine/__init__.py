@@ -1,16 +1,28 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What runs beside the training and test loops."""
 
+from projects.scm.utils.file_backend import use_whole_files
+
 from .hooks import (
     CalibrationLogHook,
+    DurableCheckpointHook,
     IterationSeedHook,
+    MissedValidationHook,
+    ResumeCheckHook,
     WSOLVisualizationHook,
 )
+from .loops import ResumableEpochLoop
 from .runners import WSOLFlexibleRunner, WSOLRunner
+
+use_whole_files()
 
 __all__ = [
     'CalibrationLogHook',
+    'DurableCheckpointHook',
     'IterationSeedHook',
+    'MissedValidationHook',
+    'ResumableEpochLoop',
+    'ResumeCheckHook',
     'WSOLFlexibleRunner',
     'WSOLRunner',
     'WSOLVisualizationHook',
