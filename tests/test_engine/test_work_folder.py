@@ -1,12 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 import time
 
 import pytest
+from mmengine.config import Config
 
 from projects.scm.engine.work_folder import (
     WorkFolderInUse,
@@ -16,6 +16,7 @@ from projects.scm.engine.work_folder import (
     flatten_settings,
     last_checkpoint,
     point_to,
+    prepare_work_folder,
     read_validated,
     write_validated,
 )
@@ -110,30 +111,25 @@ def test_a_second_training_is_refused(tmp_path):
         pass
 
 
-HOLD = """
-import sys, time
-from projects.scm.engine.work_folder.lock import WorkFolderLock
-WorkFolderLock(sys.argv[1]).__enter__()
-print('held', flush=True)
-time.sleep(600)
-"""
+def hold(folder, connection):
+    with WorkFolderLock(folder):
+        connection.send('held')
+        time.sleep(600)
 
 
-def test_a_killed_training_leaves_no_obstacle(tmp_path, repo):
-    process = subprocess.Popen(
-        [sys.executable, '-c', HOLD, str(tmp_path)],
-        cwd=repo,
-        env={**os.environ, 'PYTHONPATH': str(repo)},
-        stdout=subprocess.PIPE,
-        text=True,
+def test_a_killed_training_leaves_no_obstacle(tmp_path):
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context('fork').Process(
+        target=hold, args=(tmp_path, theirs)
     )
+    process.start()
     try:
-        assert process.stdout.readline() == 'held\n'
+        assert ours.poll(60)
         with pytest.raises(WorkFolderInUse, match=f'process {process.pid},'):
             WorkFolderLock(tmp_path).check()
     finally:
         process.kill()
-        process.wait()
+        process.join()
     assert (tmp_path / LOCK).exists()
     with WorkFolderLock(tmp_path):
         pass
@@ -212,3 +208,15 @@ def test_settings():
         'train_dataloader.dataset.pipeline[1].p': ('0.5', 'not set'),
         'model.neck': ('not set', '1'),
     }
+
+
+def test_resume_that_begins_keeps_load_from(tmp_path):
+    cfg = Config(dict(work_dir=str(tmp_path), resume=True, load_from=None))
+    prepare_work_folder(cfg, True, 'weights.pth')
+    assert (cfg.resume, cfg.load_from) == (False, 'weights.pth')
+    (tmp_path / 'epoch_1.pth').touch()
+    cfg = Config(dict(work_dir=str(tmp_path), resume=True, load_from=None))
+    prepare_work_folder(cfg, True, 'weights.pth')
+    assert (cfg.resume, cfg.load_from) == (True, None)
+    with WorkFolderLock(tmp_path), pytest.raises(WorkFolderInUse):
+        prepare_work_folder(cfg, False, None)

@@ -44,7 +44,7 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
         os.replace(temporary, path)
     except BaseException as error:
         os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None:
+        if getattr(error, 'errno', None) and error.filename is None:
             error.filename = str(path)  # "No space left on device" of what?
         raise
     _sync_folder(path.parent)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from projects.scm.utils import write_file
 
-__all__ = ['find_intact', 'last_checkpoint', 'point_to']
+__all__ = ['find_intact', 'has_checkpoints', 'last_checkpoint', 'point_to']
 
 #: MMEngine's name of the file that holds the path of the last checkpoint.
 POINTER = 'last_checkpoint'
@@ -41,6 +41,18 @@ def last_checkpoint(work_dir: str | Path) -> Path | None:
         return None
     beside = pointer.with_name(Path(named).name)
     return beside if beside.exists() else Path(named)
+
+
+def has_checkpoints(work_dir: str | Path) -> bool:
+    """Whether there is anything in a work folder to resume from.
+
+    Args:
+        work_dir (str | Path): The work folder.
+
+    Returns:
+        bool: True for a damaged checkpoint too.
+    """
+    return any(True for _ in _newest_first(Path(work_dir)))
 
 
 def find_intact(
