@@ -212,11 +212,11 @@ def test_settings():
 
 def test_resume_that_begins_keeps_load_from(tmp_path):
     cfg = Config(dict(work_dir=str(tmp_path), resume=True, load_from=None))
-    prepare_work_folder(cfg, True, 'weights.pth')
+    prepare_work_folder(cfg, 'weights.pth')
     assert (cfg.resume, cfg.load_from) == (False, 'weights.pth')
     (tmp_path / 'epoch_1.pth').touch()
     cfg = Config(dict(work_dir=str(tmp_path), resume=True, load_from=None))
-    prepare_work_folder(cfg, True, 'weights.pth')
+    prepare_work_folder(cfg, 'weights.pth')
     assert (cfg.resume, cfg.load_from) == (True, None)
     with WorkFolderLock(tmp_path), pytest.raises(WorkFolderInUse):
-        prepare_work_folder(cfg, False, None)
+        prepare_work_folder(cfg, None)

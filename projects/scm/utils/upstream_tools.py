@@ -57,7 +57,7 @@ def run_upstream_tool(name: str) -> None:
         cfg = merge_args(cfg, args)
         move_data_root(cfg, getattr(args, 'cfg_options', None), root)
         if name == 'train':
-            prepare_work_folder(cfg, args.resume == 'auto', load_from)
+            prepare_work_folder(cfg, load_from)
             check_pretrained(cfg)
         adapt_dataloaders(cfg)
         if args.launcher != 'none' and get_device() == 'cpu':

@@ -11,9 +11,7 @@ from .lock import WorkFolderLock
 __all__ = ['prepare_work_folder']
 
 
-def prepare_work_folder(
-    cfg: Config, resume: bool, load_from: str | None
-) -> None:
+def prepare_work_folder(cfg: Config, load_from: str | None) -> None:
     """Refuse a folder in use before anything is written into it.
 
     MMPretrain's tool drops ``load_from`` where it resumes; in a folder with
@@ -22,7 +20,6 @@ def prepare_work_folder(
 
     Args:
         cfg (Config): Config as it is trained. It may be changed.
-        resume (bool): Whether to resume from the work folder.
         load_from (str, optional): That of the config as it was read.
 
     Raises:
@@ -30,6 +27,7 @@ def prepare_work_folder(
     """
     if os.environ.get('RANK', '0') == '0':
         WorkFolderLock(cfg.work_dir).check()
-    if resume and not has_checkpoints(cfg.work_dir):
+    named = cfg.get('load_from') is not None
+    if cfg.get('resume') and not named and not has_checkpoints(cfg.work_dir):
         cfg.resume = False
         cfg.load_from = load_from
