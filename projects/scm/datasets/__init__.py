@@ -5,11 +5,12 @@ from .cub import CUBLocalization
 from .imagenet import ImageNetLocalization
 from .localization_mixin import LocalizationMixin
 from .seeding import SeededDataset, SeededSampler
-from .transforms import ContiguousImage, PackWSOLInputs
+from .transforms import ContiguousImage, FitAnnotation, PackWSOLInputs
 
 __all__ = [
     'CUBLocalization',
     'ContiguousImage',
+    'FitAnnotation',
     'ImageNetLocalization',
     'LocalizationMixin',
     'PackWSOLInputs',
