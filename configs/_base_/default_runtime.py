@@ -1,8 +1,10 @@
 # MMPretrain's defaults, with this project imported and its pictures.
 _base_ = 'mmpretrain::_base_/default_runtime.py'
 
-# A child that needs more imports must repeat 'projects.scm': lists replace.
-custom_imports = dict(imports=['projects.scm'], allow_failed_imports=False)
+# A child that needs more imports must repeat this one: lists replace.
+custom_imports = dict(
+    imports=['projects.scm.register'], allow_failed_imports=False
+)
 
 default_hooks = dict(
     # The last epoch is what is reported. Choosing the best one needs a split

@@ -8,7 +8,7 @@ from mmengine.hooks import CheckpointHook
 from mmpretrain.registry import HOOKS, MODELS, TRANSFORMS
 from test_docs.pages import REPO, blocks, file_of, read_page
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 from projects.scm.evaluation.functional import PROTOCOLS
 
 CONFIGS = {

@@ -14,7 +14,7 @@ from mmpretrain.registry import DATASETS, MODELS
 from mmpretrain.structures import DataSample
 from torch.utils.data import Dataset
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 TINY_ARCH = dict(

@@ -1,10 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What runs beside the training and test loops."""
 
+import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
 from projects.scm.utils.file_backend import use_whole_files
 
 from .hooks import (
     CalibrationLogHook,
+    ClassCountHook,
     DurableCheckpointHook,
     IterationSeedHook,
     MissedValidationHook,
@@ -18,6 +20,7 @@ use_whole_files()
 
 __all__ = [
     'CalibrationLogHook',
+    'ClassCountHook',
     'DurableCheckpointHook',
     'IterationSeedHook',
     'MissedValidationHook',

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import gc
+import importlib
 import importlib.util
 import os
 from pathlib import Path
@@ -46,6 +47,8 @@ def run_upstream_tool(name: str) -> None:
     def checked_parse_args() -> argparse.Namespace:
         args = parse_args()
         check_files(args)
+        # Configs of before version 0.2 name projects.scm alone.
+        importlib.import_module('projects.scm.register')
         return args
 
     from projects.scm.engine.work_folder import prepare_work_folder
