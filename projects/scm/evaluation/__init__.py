@@ -1,5 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Weakly supervised localization: protocols on arrays, and metrics.
+"""Weakly supervised localization: protocols on arrays, and metrics."""
 
-:mod:`.functional` needs no framework; importing :mod:`.metrics` registers.
-"""
+from .metrics import DumpPseudoLabels, WSOLEvaluator
+
+__all__ = ['DumpPseudoLabels', 'WSOLEvaluator']

@@ -1,28 +1,29 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Backbones, the calibration module, heads and test-time augmentation."""
 
-import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
-
 from .backbones import (
     TSCAMEVA02,
     TokenAttentionMixin,
     TSCAMBEiT,
+    TSCAMConformer,
     TSCAMDeiT3,
     TSCAMDistilledViT,
     TSCAMTimm,
     TSCAMViT,
 )
 from .calibration import ActivationDiffusionBlock, SpatialCalibration
-from .heads import SCMHead, TSCAMHead
+from .heads import ConformerSCMHead, SCMHead, TSCAMHead
 from .tta import FlipTTA
 
 __all__ = [
     'TSCAMEVA02',
     'ActivationDiffusionBlock',
+    'ConformerSCMHead',
     'FlipTTA',
     'SCMHead',
     'SpatialCalibration',
     'TSCAMBEiT',
+    'TSCAMConformer',
     'TSCAMDeiT3',
     'TSCAMDistilledViT',
     'TSCAMHead',

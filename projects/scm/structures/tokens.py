@@ -1,12 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What a backbone hands to a localisation head."""
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from torch import Tensor
 
 
 class TokenFeatures(NamedTuple):

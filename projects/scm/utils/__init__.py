@@ -5,14 +5,13 @@ Nothing here imports mmpretrain by itself.
 """
 
 from .environment import BrokenEnvironmentError, prepare_environment
-from .files import remove_parts, write_file, write_json
+from .files import write_file, write_json
 from .results import load_test_run
 
 __all__ = [
     'BrokenEnvironmentError',
     'load_test_run',
     'prepare_environment',
-    'remove_parts',
     'write_file',
     'write_json',
 ]

@@ -238,17 +238,6 @@ def test_an_environment_without_fused_attention(monkeypatch):
     assert features(backbone, torch.randn(1, 3, 64, 64)).patch.shape[1] == 32
 
 
-def test_export():
-    backbone, patch = build('DINOv3')
-    inputs = torch.randn(1, 3, 4 * patch, 4 * patch)
-    with torch.no_grad():
-        exported = torch.export.export(backbone, (inputs,)).module()
-        torch.testing.assert_close(
-            exported(inputs)[0].cls_attention,
-            features(backbone, inputs).cls_attention,
-        )
-
-
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
@@ -264,16 +253,3 @@ def test_export():
 def test_models_without_class_token_or_global_attention(options, words):
     with pytest.raises(ValueError, match=words):
         MODELS.build(dict(type='TSCAMTimm', depth=1, **options))
-
-
-def test_a_block_that_attends_twice_is_refused():
-    backbone = MODELS.build(
-        dict(
-            type='TSCAMTimm',
-            model_name='vit_small_patch16_18x2_224',
-            img_size=32,
-            **TINY,
-        )
-    )
-    with pytest.raises(TypeError, match='2 times'):
-        backbone(torch.randn(1, 3, 32, 32))

@@ -1,20 +1,14 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Hooks: pictures, scalars, checkpoints, seeds, checks."""
+"""Hooks: pictures, scalars, seeds, a check of the classes."""
 
 from .calibration_log_hook import CalibrationLogHook
 from .class_count_hook import ClassCountHook
-from .durable_checkpoint_hook import DurableCheckpointHook
 from .iteration_seed_hook import IterationSeedHook
-from .missed_validation_hook import MissedValidationHook
-from .resume_check_hook import ResumeCheckHook
 from .visualization_hook import WSOLVisualizationHook
 
 __all__ = [
     'CalibrationLogHook',
     'ClassCountHook',
-    'DurableCheckpointHook',
     'IterationSeedHook',
-    'MissedValidationHook',
-    'ResumeCheckHook',
     'WSOLVisualizationHook',
 ]

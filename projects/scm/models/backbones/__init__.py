@@ -1,7 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Vision transformers that give tokens and class-token attention."""
 
-from .checkpoint_keys import convert_official_keys, convert_timm_keys
+from .checkpoint_keys import (
+    convert_conformer_keys,
+    convert_official_keys,
+    convert_timm_keys,
+)
+from .tscam_conformer import TSCAMConformer
 from .tscam_timm import TSCAMTimm
 from .tscam_vit import (
     TSCAMEVA02,
@@ -15,11 +20,13 @@ from .tscam_vit import (
 __all__ = [
     'TSCAMEVA02',
     'TSCAMBEiT',
+    'TSCAMConformer',
     'TSCAMDeiT3',
     'TSCAMDistilledViT',
     'TSCAMTimm',
     'TSCAMViT',
     'TokenAttentionMixin',
+    'convert_conformer_keys',
     'convert_official_keys',
     'convert_timm_keys',
 ]

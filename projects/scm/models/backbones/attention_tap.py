@@ -248,6 +248,23 @@ class DropoutTap(_AttentionTap):
         return F.dropout(attention, self.p, self.training)
 
 
+class OutputTap(_AttentionTap):
+    """Keeps what a module returned until it is taken.
+
+    For a part of a forward whose result the forward itself reduces.
+
+    Args:
+        module (nn.Module): Its outputs are kept.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        module.register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, args: Any, output: Tensor) -> None:
+        self.put(output)
+
+
 def attach_taps(
     layers: nn.ModuleList, scale: float | None = None
 ) -> list[_AttentionTap]:

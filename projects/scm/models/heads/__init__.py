@@ -1,7 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Heads that classify and localise."""
 
+from .conformer_scm_head import ConformerSCMHead
 from .scm_head import SCMHead
 from .tscam_head import TSCAMHead
 
-__all__ = ['SCMHead', 'TSCAMHead']
+__all__ = ['ConformerSCMHead', 'SCMHead', 'TSCAMHead']

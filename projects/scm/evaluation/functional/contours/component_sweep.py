@@ -11,8 +11,7 @@ to do per pixel or per cut.
 from typing import NamedTuple
 
 import numpy as np
-
-from projects.scm.utils.compiling import njit
+from numba import njit
 
 from .hill_forest import HillForest, component_of
 from .hills import Hills, falling_order, hill_at

@@ -17,8 +17,7 @@ short and the forest answers for every cut, in any order.
 from typing import NamedTuple
 
 import numpy as np
-
-from projects.scm.utils.compiling import njit
+from numba import njit
 
 from .hills import Hills, falling_order, hill_at
 

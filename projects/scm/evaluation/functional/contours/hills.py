@@ -13,8 +13,7 @@ turning points.
 from typing import NamedTuple
 
 import numpy as np
-
-from projects.scm.utils.compiling import njit
+from numba import njit
 
 
 class Turns(NamedTuple):

@@ -2,8 +2,7 @@
 """The contour with the largest area at every cut."""
 
 import numpy as np
-
-from projects.scm.utils.compiling import njit
+from numba import njit
 
 from .component_sweep import (
     FIRST,

@@ -7,8 +7,7 @@ take turns, a valley first.
 """
 
 import numpy as np
-
-from projects.scm.utils.compiling import njit
+from numba import njit
 
 from .component_sweep import (
     FIRST,
