@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument('--port', type=int, default=7860)
     args = parser.parse_args()
     make_importable()
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
     from projects.scm.apis import WSOLInferencer
 
     inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)

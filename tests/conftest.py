@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import projects.scm  # noqa: F401  (before mmpretrain, in every test)
+import projects.scm.register  # noqa: F401  (before mmpretrain, in every test)
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(__file__).resolve().parent / 'data'

@@ -69,7 +69,7 @@ def main() -> None:
     """Export."""
     args = parse_args()
     make_importable()
-    import projects.scm  # noqa: F401, I001
+    import projects.scm.register  # noqa: F401, I001
     from itertools import islice
 
     import numpy as np

@@ -5,7 +5,7 @@
 _base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'
 
 custom_imports = dict(
-    imports=['projects.scm', 'projects.scm.mmdet'],
+    imports=['projects.scm.register', 'projects.scm.mmdet'],
     allow_failed_imports=False,
 )
 

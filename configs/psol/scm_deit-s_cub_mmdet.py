@@ -8,7 +8,7 @@ _base_ = [
 ]
 
 custom_imports = dict(
-    imports=['projects.scm', 'projects.scm.mmdet'],
+    imports=['projects.scm.register', 'projects.scm.mmdet'],
     allow_failed_imports=False,
 )
 custom_hooks = []  # those of the model are for training, by mmpretrain

@@ -10,13 +10,15 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 
 CLASSES = ('ant', 'bee', 'cat', 'dog', 'elk', 'fox', 'gnu')
 
 CONFIG = """
 default_scope = 'mmpretrain'
-custom_imports = dict(imports=['projects.scm'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['projects.scm.register'], allow_failed_imports=False
+)
 data_preprocessor = dict(
     num_classes=7,
     mean=[123.675, 116.28, 103.53],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import projects.scm  # noqa: F401  before the first import of mmpretrain
+import projects.scm.register  # noqa: F401  before the first import of mmpretrain
 
 
 def write_image(path: Path, width: int = 40, height: int = 30, seed: int = 0):

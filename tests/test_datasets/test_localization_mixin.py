@@ -103,6 +103,26 @@ def test_the_pipeline_is_checked(cub_root):
         CUBLocalization(str(cub_root), 'test', pipeline=pipeline)
 
 
+def test_boxes_are_scaled_before_transforms_see_them(
+    cub_root, metadata_folder, write_image
+):
+    """wsolevaluation's sizes are those of the pictures it was made of."""
+    sizes = metadata_folder / 'image_sizes.txt'
+    sizes.write_text(sizes.read_text().replace('40,30', '80,60'))
+    write_image(cub_root / 'images' / 'val' / 'x,1.JPEG')  # 40x30
+    dataset = CUBLocalization(
+        str(cub_root), 'val', meta_root='../metadata', pipeline=PIPELINE
+    )
+    assert 'FitAnnotation()' in repr(dataset.pipeline)
+    sample = dataset[0]['data_samples']
+    assert sample.instances[0]['bbox'] == [0, 0, 20, 15]
+    assert sample.num_moved_boxes == 1
+    width, height = sample.img_shape[::-1]
+    np.testing.assert_allclose(
+        sample.gt_instances.bboxes.numpy(), [[0, 0, width / 2, height / 2]]
+    )
+
+
 def test_a_box_outside_its_image_is_named(cub_root):
     """Only the image tells; transforms would cut the box off."""
     file = cub_root / 'bounding_boxes.txt'

@@ -8,7 +8,7 @@ from mmengine.hooks import CheckpointHook
 from mmpretrain.registry import HOOKS, MODELS, TRANSFORMS
 from test_docs.pages import REPO, blocks, file_of, read_page
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 from projects.scm.evaluation.functional import PROTOCOLS
 
 CONFIGS = {
@@ -74,7 +74,7 @@ def test_keys_that_the_page_names_exist():
     cfg = Config.fromfile(REPO / 'configs/scm_deit-s_cub.py')
     assert cfg.auto_scale_lr.base_batch_size == 256
     assert cfg.train_dataloader.batch_size == 64
-    assert cfg.default_hooks.checkpoint.type == 'CheckpointHook'
+    assert cfg.default_hooks.checkpoint.type == 'DurableCheckpointHook'
     assert 'test_evaluator.threshold_file' in page
     assert 'checkpoint' in cfg.model.backbone.init_cfg
 

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from test_docs.pages import REPO, blocks, file_of, read_page
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 
 
 @pytest.fixture(scope='module')

@@ -15,7 +15,7 @@ import pytest
 from mmengine.config import Config
 from test_docs.pages import REPO, blocks, file_of, read_page
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 from projects.scm.datasets import CUBLocalization
 
 # Nine programs one after the other: long where others use the machine, too.

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 
-from projects.scm.evaluation import WSOLEvaluator
+from projects.scm.evaluation.metrics import WSOLEvaluator
 from projects.scm.evaluation.metrics.samples import load_classified_images
 
 BOX = [10.0, 4.0, 30.0, 20.0]

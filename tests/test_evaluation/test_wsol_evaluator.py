@@ -16,12 +16,12 @@ from mmpretrain.registry import METRICS
 from mmpretrain.structures import DataSample
 from parity_data import load_images
 
-from projects.scm.evaluation import WSOLEvaluator
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
     record_image,
     summarize,
 )
+from projects.scm.evaluation.metrics import WSOLEvaluator
 
 
 @pytest.fixture(scope='module')
@@ -176,7 +176,7 @@ import pickle, sys
 import torch.distributed as dist
 from mmengine.evaluator import Evaluator
 from mmpretrain.registry import METRICS
-import projects.scm
+import projects.scm.register
 
 rank, path = int(sys.argv[1]), sys.argv[2]
 dist.init_process_group(

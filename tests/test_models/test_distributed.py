@@ -9,12 +9,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
-from mmengine.runner import FlexibleRunner, Runner
+from mmengine.registry import RUNNERS
 from mmpretrain.registry import DATASETS, MODELS
 from mmpretrain.structures import DataSample
 from torch.utils.data import Dataset
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 TINY_ARCH = dict(
@@ -151,7 +151,7 @@ def train_sharded(rank, name, work_dir):
         state_dict_config=dict(type='FullStateDictConfig'),
         optim_state_dict_config=dict(type='FullOptimStateDictConfig'),
     )
-    runner = FlexibleRunner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg)
     runner.train()
     units = [
         module
@@ -176,9 +176,9 @@ def test_fully_sharded_configs(name, tmp_path) -> None:
     cfg = tiny_config(name, tmp_path / 'whole')
     cfg.train_dataloader.batch_size = 4
     cfg.optim_wrapper.paramwise_cfg.flat_decay_mult = 0.0
-    for key in ('strategy', 'runner_type'):
-        cfg.pop(key)
-    runner = Runner.from_cfg(cfg)
+    cfg.pop('strategy')
+    cfg.runner_type = 'WSOLRunner'
+    runner = RUNNERS.build(cfg)
     runner.train()
     assert kinds['decays'] == decays(runner.optim_wrapper)
 

@@ -23,7 +23,7 @@ BUILD_EVERY_CONFIG = """
 import warnings
 warnings.simplefilter('ignore')
 from pathlib import Path
-import projects.scm
+import projects.scm.register
 package = Path(projects.scm.__file__).parent
 assert package == Path({package!r}), package
 

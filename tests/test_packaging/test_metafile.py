@@ -10,7 +10,7 @@ from mmpretrain.apis.model import ModelHub
 from mmpretrain.registry import MODELS
 from modelindex.load_model_index import load
 
-import projects.scm  # noqa: F401
+import projects.scm.register  # noqa: F401
 
 REPO = Path(__file__).resolve().parents[2]
 METAFILE = yaml.safe_load((REPO / 'configs' / 'metafile.yml').read_text())

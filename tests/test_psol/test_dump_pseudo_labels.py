@@ -9,7 +9,7 @@ import torch
 from mmpretrain.registry import METRICS
 from pycocotools.coco import COCO
 
-from projects.scm.evaluation import DumpPseudoLabels
+from projects.scm.evaluation.metrics import DumpPseudoLabels
 
 PREFIX = '/data/images'
 

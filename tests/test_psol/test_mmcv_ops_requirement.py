@@ -11,7 +11,7 @@ import pytest
 WITHOUT_OPS = """
 import sys
 sys.modules['mmcv._ext'] = None  # as if it were not there
-import projects.scm
+import projects.scm.register
 assert 'projects.scm.mmdet' not in sys.modules
 from mmengine.config import Config
 Config.fromfile(sys.argv[1])

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from synthetic_results import dump_results, make_results
 
-from projects.scm.evaluation import WSOLEvaluator
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
     merge_masks,
@@ -22,6 +21,7 @@ from projects.scm.evaluation.functional import (
     record_image,
     summarize,
 )
+from projects.scm.evaluation.metrics import WSOLEvaluator
 from projects.scm.structures import normalize_score_map, resize_score_map
 
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis_tools'

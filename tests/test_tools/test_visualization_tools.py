@@ -15,7 +15,9 @@ from projects.scm.visualization import GT_COLOR, PRED_COLOR
 
 CONFIG = """
 default_scope = 'mmpretrain'
-custom_imports = dict(imports=['projects.scm'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['projects.scm.register'], allow_failed_imports=False
+)
 model = dict(
     type='ImageClassifier',
     backbone=dict(

@@ -156,7 +156,8 @@ def test_only_training_needs_pretrained_weights(
     config = tmp_path / 'c.py'
     config.write_text(
         "model = dict(backbone=dict(init_cfg=dict(type='Pretrained', "
-        "checkpoint='no.pth')))"
+        "checkpoint='no.pth')))\n"
+        f'work_dir = {str(tmp_path)!r}\n'
     )
     args = argparse.Namespace(config=str(config), launcher='none')
     merged = []

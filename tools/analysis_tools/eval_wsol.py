@@ -272,7 +272,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     make_importable()
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
 
     try:
         source = open_scores(args)

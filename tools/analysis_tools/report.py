@@ -71,7 +71,7 @@ def main() -> None:
     """Build the page and say where it is."""
     args = parse_args()
     make_importable()
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
     from projects.scm.visualization.report import build_report
 
     size = build_report(**vars(args))

@@ -355,7 +355,7 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     make_importable()
-    import projects.scm  # noqa: F401  registers the datasets
+    import projects.scm.register  # noqa: F401  registers the datasets
     from projects.scm.utils import write_json
 
     figures = {'machine': describe_setup()}

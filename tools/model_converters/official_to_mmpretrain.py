@@ -25,7 +25,7 @@ def main() -> None:
         '(github.com/vasgaowei/TS-CAM) or SCM (github.com/hbai98/SCM) code.'
     )
     make_importable()
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
     from projects.scm.apis.checkpoints import (
         convert_official,
         find_weights,

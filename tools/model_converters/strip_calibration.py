@@ -29,7 +29,7 @@ def main() -> None:
         'of this project; predictions stay the same.'
     )
     make_importable()
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
     from projects.scm.apis.checkpoints import (
         find_weights,
         read_checkpoint,

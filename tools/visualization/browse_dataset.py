@@ -62,7 +62,7 @@ def main() -> None:
     """Draw and write the samples."""
     make_importable()
     args = parse_args()
-    import projects.scm  # noqa: F401, I001
+    import projects.scm.register  # noqa: F401, I001
     import numpy as np
     from mmengine.config import Config
     from mmengine.registry import init_default_scope

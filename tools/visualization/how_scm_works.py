@@ -75,7 +75,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     make_importable()
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
     from projects.scm.models.calibration import (
         ActivationDiffusionBlock,
         SpatialCalibration,

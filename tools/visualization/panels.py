@@ -72,7 +72,7 @@ def main() -> None:
     """Draw and write the panels."""
     args = parse_args()
     make_importable()
-    import projects.scm  # noqa: F401, I001
+    import projects.scm.register  # noqa: F401, I001
     from mmpretrain.apis import get_model
     from projects.scm.visualization import (
         stack_sheets,

@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
-    import projects.scm  # noqa: F401
+    import projects.scm.register  # noqa: F401
     from projects.scm.apis import WSOLInferencer
     from projects.scm.apis.outputs import FORMATS as WRITERS
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter

@@ -12,7 +12,7 @@ from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
 from .annotations import AnnotationTable
-from .transforms import check_box_transforms
+from .transforms import check_box_transforms, insert_fit
 
 
 class _Locator:
@@ -43,7 +43,8 @@ class LocalizationMixin:
     - ``metainfo['split']`` tells what the figures of an evaluation were
       measured on.
     - An item that cannot be prepared raises an error that names its image.
-    - ``LoadAnnotations`` in a pipeline that would misplace boxes is refused.
+    - ``LoadAnnotations`` in a pipeline that would misplace boxes is refused;
+      before it, boxes are fitted to the image that was read.
     """
 
     #: How the images are laid out, for messages.
@@ -66,6 +67,7 @@ class LocalizationMixin:
         )
         self._metainfo['split'] = split
         check_box_transforms(self.pipeline.transforms, self.with_boxes)
+        insert_fit(self.pipeline.transforms)
         if not lazy_init:
             self.full_init()
 

@@ -7,6 +7,7 @@ lives and whoever started it.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from mmengine.dist import get_dist_info
@@ -66,19 +67,30 @@ class SeededSampler(Sampler):
             )
         self.sampler = sampler
         self.rank, self.world_size = get_dist_info()
-        self._start = 0
+        self._start = 0  # of an endless stream
+        self._left_out = 0  # of one epoch
         if hasattr(sampler, 'skip'):
             self.skip = self._skip
 
     def __iter__(self) -> Iterator[DrawnIndex]:
         """Yield the indices of an epoch, or of the endless stream."""
         epoch = getattr(self.sampler, 'epoch', 0)
-        for place, index in enumerate(self.sampler, self._start):
+        left_out, self._left_out = self._left_out, 0
+        places = enumerate(self.sampler, self._start)
+        for place, index in islice(places, left_out, None):
             draw = place * self.world_size + self.rank
             yield DrawnIndex(index, epoch, draw)
 
     def __len__(self) -> int:
         return len(self.sampler)
+
+    def begin_at(self, place: int) -> None:
+        """Leave the first samples of the next epoch out, of that one only.
+
+        Args:
+            place (int): Samples of this process to leave out.
+        """
+        self._left_out = place
 
     def _skip(self, num_samples: int) -> None:
         """Begin an endless stream later: as ``InfiniteSampler.skip``."""

@@ -1,6 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Weakly supervised localization: protocols on arrays, and metrics."""
+"""Weakly supervised localization: protocols on arrays, and metrics.
 
-from .metrics import DumpPseudoLabels, WSOLEvaluator
-
-__all__ = ['DumpPseudoLabels', 'WSOLEvaluator']
+:mod:`.functional` needs no framework; importing :mod:`.metrics` registers.
+"""

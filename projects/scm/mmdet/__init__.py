@@ -1,10 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Localization models and mmdet's detectors, used together.
 
-Not a part of what ``import projects.scm`` registers: mmdet's detectors need
-mmcv with compiled operators. Configs ask for it with
-``custom_imports = dict(imports=['projects.scm', 'projects.scm.mmdet'])``.
+Not a part of what ``projects.scm.register`` registers: mmdet's detectors need
+mmcv with compiled operators. Configs ask for it with ``custom_imports =
+dict(imports=['projects.scm.register', 'projects.scm.mmdet'])``.
 """
+
+import importlib
 
 from .requirements import require_mmcv_ops
 
@@ -12,10 +14,15 @@ require_mmcv_ops()
 
 from mmdet.registry import METRICS  # noqa: E402
 
-from projects.scm.evaluation import WSOLEvaluator  # noqa: E402
+from projects.scm.evaluation.metrics import WSOLEvaluator  # noqa: E402
 
 from .wsol_detector import WSOLDetector  # noqa: E402
 
 METRICS.register_module(module=WSOLEvaluator)
+# The layer of detectors that mmpretrain has where it finds mmdet, which is
+# hidden from it when projects.scm loads it.
+importlib.reload(
+    importlib.import_module('mmpretrain.models.utils.res_layer_extra_norm')
+)
 
 __all__ = ['WSOLDetector', 'WSOLEvaluator', 'require_mmcv_ops']

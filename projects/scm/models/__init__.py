@@ -1,6 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Backbones, the calibration module, heads and test-time augmentation."""
 
+import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
+
 from .backbones import (
     TSCAMEVA02,
     TokenAttentionMixin,

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Plain structures: boxes, score maps, token features."""
 
+from .annotated_size import fit_frame, turn_boxes, turn_boxes_back
 from .box_edges import FittedBoxes, box_problem, fit_boxes
 from .boxes import (
     boxes_to_frame,
@@ -37,6 +38,7 @@ __all__ = [
     'contour_boxes',
     'coverage_inclusive',
     'fit_boxes',
+    'fit_frame',
     'iou_half_open',
     'iou_inclusive',
     'normalize_score_map',
@@ -45,6 +47,8 @@ __all__ = [
     'scale_boxes',
     'score_map_to_boxes',
     'score_map_to_outlines',
+    'turn_boxes',
+    'turn_boxes_back',
     'xywh_to_xyxy',
     'xyxy_to_xywh',
 ]

@@ -1,9 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What a backbone hands to a localisation head."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class TokenFeatures(NamedTuple):

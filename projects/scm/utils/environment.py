@@ -20,9 +20,12 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import io
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -61,6 +64,11 @@ TORCHVISION_SCHEMAS = {
     'qnms': 'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
 }
 
+#: What the framework prints and warns of when it is imported, of parts that
+#: this project does without.
+KNOWN_LINES = ('Could not import OneDL',)
+KNOWN_WARNINGS = ('Fail to import ``MultiScaleDeformableAttention``',)
+
 _PACKAGE = 'projects.scm'
 _INSTALL = 'See "Installation" in the README, or run tools/setup_env.sh.'
 _done = False
@@ -92,7 +100,10 @@ def prepare_environment() -> None:
     check_package_lines(installed_distributions(UPSTREAM_LINE + ONEDL_LINE))
     prepare_torchvision()
     leave_out_multimodal_models()
-    check_module_versions()
+    with without_known_lines(), without_module('mmdet'):
+        check_module_versions()
+        importlib.import_module('mmpretrain.datasets')
+        importlib.import_module('mmpretrain.models')
     _done = True
 
 
@@ -245,6 +256,42 @@ def check_module_versions(
             )
 
 
+@contextmanager
+def without_known_lines() -> Iterator[None]:
+    """Import without :data:`KNOWN_LINES` and :data:`KNOWN_WARNINGS`."""
+    printed = io.StringIO()
+    try:
+        with warnings.catch_warnings(), redirect_stdout(printed):
+            for start in KNOWN_WARNINGS:
+                warnings.filterwarnings('ignore', f'{start}.*')
+            yield
+    finally:
+        for line in printed.getvalue().splitlines(keepends=True):
+            if line.rstrip() not in KNOWN_LINES:
+                sys.stdout.write(line)
+
+
+@contextmanager
+def without_module(name: str) -> Iterator[None]:
+    """Import as if a module were not installed, unless it is loaded already.
+
+    mmpretrain imports mmdet, where it finds it, for one layer of detectors;
+    that takes longer than the rest of mmpretrain.
+    :mod:`projects.scm.mmdet` makes up for it.
+
+    Args:
+        name: A top-level module.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 def prepare_torchvision() -> None:
     """Make ``import torchvision``, which mmpretrain needs, work.
 
@@ -343,21 +390,23 @@ def leave_out_multimodal_models() -> None:
     if (
         version is None
         or int(version.partition('.')[0]) < TRANSFORMERS_TOO_NEW
-        or 'mmpretrain' in sys.modules
+        or 'mmpretrain.models' in sys.modules
     ):
         return
-    spec = importlib.util.find_spec('mmpretrain')
-    if spec is None or spec.origin is None:
-        return  # what is missing is told by check_module_versions
     name = 'mmpretrain.utils.dependency'
-    file = Path(spec.origin).parent / 'utils' / 'dependency.py'
-    spec = importlib.util.spec_from_file_location(name, file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = sys.modules.get(name)
+    if module is None:
+        spec = importlib.util.find_spec('mmpretrain')
+        if spec is None or spec.origin is None:
+            return  # what is missing is told by check_module_versions
+        file = Path(spec.origin).parent / 'utils' / 'dependency.py'
+        spec = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
     if not module.WITH_MULTIMODAL:
         return
     module.WITH_MULTIMODAL = False
-    sys.modules[name] = module
     logging.getLogger(_PACKAGE).warning(
         "mmpretrain's multimodal models are left out: they need transformers "
         'before %d, found %s. Nothing else depends on them.',

@@ -7,31 +7,71 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ['write_file', 'write_json']
+__all__ = ['remove_parts', 'write_file', 'write_json']
+
+#: End of the names of files that are being written.
+PART = '.part'
 
 
 def write_file(path: str | os.PathLike, data: bytes) -> None:
     """Write a file at once: it appears whole, or not at all.
 
+    It is written beside its place, synced to the disk, and renamed. A process
+    that is killed while it writes leaves a hidden file that ends in
+    ``.part``, see :func:`remove_parts`.
+
     Args:
         path (str | os.PathLike): Missing folders are made.
         data (bytes): Its content.
+
+    Raises:
+        OSError: If it cannot be written, with the name of the file; what was
+            there before is untouched.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
-        prefix=f'.{path.name}.', dir=path.parent
+        prefix=f'.{path.name[:200]}.', suffix=PART, dir=path.parent
     )
     try:
         with os.fdopen(handle, 'wb') as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if getattr(error, 'errno', None) and error.filename is None:
+            error.filename = str(path)  # "No space left on device" of what?
         raise
+    _sync_folder(path.parent)
+
+
+def remove_parts(folder: str | os.PathLike) -> None:
+    """Remove what killed processes have left of :func:`write_file`.
+
+    Args:
+        folder (str | os.PathLike): Where nobody else writes. It may be
+            missing.
+    """
+    for part in Path(folder).glob(f'.*{PART}'):
+        part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a new name in a folder outlive a loss of power."""
+    if os.name != 'posix':  # folders cannot be opened elsewhere
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some network storages know of no such thing
+        return
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:

@@ -9,6 +9,7 @@ are those of the mmpretrain that is installed. Around them:
   so must pretrained weights before training;
 * ``--tta`` needs a config that says how maps and boxes are un-flipped;
 * ``--cfg-options data_root=…`` moves the data of all dataloaders;
+* a work folder that another training writes into is refused;
 * dataloaders without worker processes are not asked to keep them alive;
 * ``--launcher pytorch`` works without an accelerator, on gloo.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import gc
+import importlib
 import importlib.util
 import os
 from pathlib import Path
@@ -45,14 +47,20 @@ def run_upstream_tool(name: str) -> None:
     def checked_parse_args() -> argparse.Namespace:
         args = parse_args()
         check_files(args)
+        # Configs of before version 0.2 name projects.scm alone.
+        importlib.import_module('projects.scm.register')
         return args
+
+    from projects.scm.engine.work_folder import prepare_work_folder
 
     def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         check_tta(cfg, args)
         root = cfg.get('data_root')
+        load_from = cfg.get('load_from')
         cfg = merge_args(cfg, args)
         move_data_root(cfg, getattr(args, 'cfg_options', None), root)
         if name == 'train':
+            prepare_work_folder(cfg, load_from)
             check_pretrained(cfg)
         adapt_dataloaders(cfg)
         if args.launcher != 'none' and get_device() == 'cpu':

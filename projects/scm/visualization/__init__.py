@@ -1,6 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Pictures of localization results."""
 
+import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
+
 from .drawing import (
     GT_COLOR,
     PRED_COLOR,

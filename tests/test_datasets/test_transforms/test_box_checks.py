@@ -4,6 +4,7 @@ import pytest
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import TRANSFORMS
+from PIL import Image
 
 from projects.scm.datasets.transforms import check_box_transforms
 from projects.scm.datasets.transforms.box_checks import fit_annotation
@@ -129,6 +130,27 @@ def test_boxes_over_the_edge_are_cut_and_counted():
         [0, 2, 3, 4],
         [1, 2, 39, 29],
     ]
+
+
+def test_boxes_of_the_image_at_another_size_are_scaled_once():
+    results = annotated((2, 3, 10, 16), width=20, height=15)
+    found = fit_annotation(results)
+    assert [item['bbox'] for item in found['instances']] == [[4, 6, 20, 30]]
+    assert found['num_moved_boxes'] == 1
+    assert found['num_cut_boxes'] == 1  # 16 of 15
+    assert fit_annotation(found) == found
+
+
+def test_boxes_of_the_turned_image_are_turned_back(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = tmp_path / 'a.jpg'
+    Image.new('RGB', (40, 30)).save(file, exif=exif)
+    results = annotated(
+        (0, 0, 30, 20), width=30, height=40, img_path=str(file)
+    )
+    assert fitted(results) == [[0, 0, 20, 30]]
+    assert fit_annotation(results)['num_moved_boxes'] == 1
 
 
 def test_ignored_boxes_stay():

@@ -48,6 +48,7 @@ def test_packing(results):
         'flip_direction': 'horizontal',
         'instances': INSTANCES,
         'num_cut_boxes': 0,
+        'num_moved_boxes': 0,
     }
     assert sample.gt_label.tolist() == [3]
     assert sample.gt_instances.bboxes.dtype == torch.float32

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from synthetic_results import dump_results, make_results
 
-from projects.scm.evaluation import WSOLEvaluator
 from projects.scm.evaluation.functional import ERROR_KINDS
+from projects.scm.evaluation.metrics import WSOLEvaluator
 from projects.scm.structures import iou_inclusive, score_map_to_boxes
 from projects.scm.visualization.report.measures import (
     build_plan,

@@ -1,8 +1,14 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Transforms."""
 
-from .box_checks import check_box_transforms
+from .box_checks import FitAnnotation, check_box_transforms, insert_fit
 from .contiguous import ContiguousImage
 from .packing import PackWSOLInputs
 
-__all__ = ['ContiguousImage', 'PackWSOLInputs', 'check_box_transforms']
+__all__ = [
+    'ContiguousImage',
+    'FitAnnotation',
+    'PackWSOLInputs',
+    'check_box_transforms',
+    'insert_fit',
+]

@@ -1,13 +1,17 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Checks that boxes lie where their pixels are."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mmcv.transforms import LoadAnnotations
+from mmcv.transforms import BaseTransform, LoadAnnotations
+from mmengine.fileio import get
 from mmpretrain.datasets import transforms as mmpretrain_transforms
+from mmpretrain.registry import TRANSFORMS
+from PIL import Image
 
-from projects.scm.structures import fit_boxes
+from projects.scm.structures import fit_boxes, fit_frame
 
 #: Transforms of MMPretrain that move pixels and leave ``gt_bboxes`` alone.
 MOVES_PIXELS_ONLY = tuple(
@@ -67,7 +71,9 @@ def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
     """Fit annotated boxes to the image that was read.
 
     Readers know the size of an image from a list at best; here it is known
-    from the image itself. Boxes that leave it are cut and counted.
+    from the image itself. Boxes that were annotated in the image at another
+    size, or turned by its EXIF tag, are moved; boxes that leave it are cut.
+    Both are counted.
 
     Args:
         results (Mapping): Result dict of a pipeline: ``ori_shape``,
@@ -77,31 +83,41 @@ def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
             done.
 
     Returns:
-        dict[str, Any]: A copy, with fitted ``instances`` and
-        ``num_cut_boxes``, the number of those that left the image. Boxes to
-        be ignored stay as they are.
+        dict[str, Any]: A copy, with fitted ``instances``,
+        ``num_moved_boxes``, the number of those that were annotated in
+        another frame, and ``num_cut_boxes``, of those that left the image.
+        What has been fitted before stays as it is, and so do boxes to be
+        ignored.
 
     Raises:
         ValueError: If the image is not of the annotated size, or a box that
             is not ignored lies outside or has no area.
     """
     results = dict(results)
-    if 'ori_shape' not in results or not results.get('instances'):
+    if (
+        'ori_shape' not in results
+        or 'num_cut_boxes' in results
+        or not results.get('instances')
+    ):
         return results
     height, width = results['ori_shape'][:2]
     listed = results.get('width', width), results.get('height', height)
-    if listed != (width, height):
-        raise ValueError(
-            f'the image has {width}x{height} pixels, but its boxes were '
-            f'annotated in {listed[0]}x{listed[1]} pixels: expected the '
-            'original image, is it a resized or rotated copy?'
-        )
     instances = [dict(instance) for instance in results['instances']]
     judged = [i for i in instances if not i.get('ignore_flag', 0)]
-    num_cut = 0
+    num_cut = num_moved = 0
     if judged:
+        boxes = [instance['bbox'] for instance in judged]
+        if listed != (width, height):
+            boxes, _ = fit_frame(
+                boxes,
+                listed,
+                (width, height),
+                orientation=_orientation(results),
+                name='instances',
+            )
+            num_moved = len(judged)
         boxes, leaves = fit_boxes(
-            [instance['bbox'] for instance in judged],
+            boxes,
             (width, height),
             name='instances',
             last_pixel=results.get('boxes_end') == 'last_pixel',
@@ -109,8 +125,59 @@ def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
         for instance, box in zip(judged, boxes.tolist(), strict=True):
             instance['bbox'] = box
         num_cut = int(leaves.sum())
-    results.update(instances=instances, num_cut_boxes=num_cut)
+    results.update(
+        instances=instances,
+        num_cut_boxes=num_cut,
+        num_moved_boxes=num_moved,
+    )
     return results
+
+
+def _orientation(results: Mapping[str, Any]) -> int:
+    """EXIF orientation of the file, 1 where it tells none."""
+    if 'img_path' not in results:
+        return 1
+    with Image.open(io.BytesIO(get(results['img_path']))) as image:
+        return image.getexif().get(0x0112, 1)
+
+
+@TRANSFORMS.register_module()
+class FitAnnotation(BaseTransform):
+    """Fit annotated boxes to the image, see :func:`fit_annotation`.
+
+    Datasets of this project put it before ``LoadAnnotations``, which copies
+    the boxes, and ``PackWSOLInputs`` does the same where nothing loads them.
+
+    **Required Keys:** instances, ori_shape (nothing is done without)
+
+    **Modified Keys:** instances
+
+    **Added Keys:** num_cut_boxes, num_moved_boxes
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Fit the boxes of one image.
+
+        Args:
+            results (dict): Result dict of the pipeline.
+
+        Returns:
+            dict: With fitted boxes.
+        """
+        return fit_annotation(results)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def insert_fit(transforms: list[Any]) -> None:
+    """Put :class:`FitAnnotation` before what copies boxes, in place."""
+    for index, step in enumerate(transforms):
+        if isinstance(step, FitAnnotation):
+            return
+        if isinstance(step, LoadAnnotations) and step.with_bbox:
+            transforms.insert(index, FitAnnotation())
+            return
 
 
 def _flatten(step: Any) -> Iterator[Any]:

@@ -22,7 +22,8 @@ class PackWSOLInputs(PackInputs):
       ``LoadAnnotations`` has loaded boxes.
     - ``instances`` among the meta information: the annotation as the dataset
       gives it, in pixels of the original image, cut where it leaves the
-      image, with the number of those boxes in ``num_cut_boxes``. Evaluation
+      image (``num_cut_boxes`` of them) and moved where it was made in another
+      frame (``num_moved_boxes``). Evaluation
       rounds these boxes into its own frame and never touches
       ``gt_instances``.
 
@@ -60,6 +61,7 @@ class PackWSOLInputs(PackInputs):
         'flip_direction',
         'instances',
         'num_cut_boxes',
+        'num_moved_boxes',
     )
 
     def __init__(

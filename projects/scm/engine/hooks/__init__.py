@@ -1,14 +1,20 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Hooks: pictures, scalars, seeds, a check of the classes."""
+"""Hooks: pictures, scalars, checkpoints, seeds, checks."""
 
 from .calibration_log_hook import CalibrationLogHook
 from .class_count_hook import ClassCountHook
+from .durable_checkpoint_hook import DurableCheckpointHook
 from .iteration_seed_hook import IterationSeedHook
+from .missed_validation_hook import MissedValidationHook
+from .resume_check_hook import ResumeCheckHook
 from .visualization_hook import WSOLVisualizationHook
 
 __all__ = [
     'CalibrationLogHook',
     'ClassCountHook',
+    'DurableCheckpointHook',
     'IterationSeedHook',
+    'MissedValidationHook',
+    'ResumeCheckHook',
     'WSOLVisualizationHook',
 ]

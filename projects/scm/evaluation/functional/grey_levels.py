@@ -7,10 +7,10 @@ maps: ``quantize_score_map(normalize_score_map(score_map))`` for raw maps and
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import normalize_score_map, quantize_score_map
+from projects.scm.utils.compiling import njit
 
 
 @njit(cache=True, nogil=True, fastmath={'nnan', 'nsz'})

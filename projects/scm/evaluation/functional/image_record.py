@@ -33,6 +33,8 @@ class ImageRecord:
             is not among them, None if there is no ranking.
         gt_boxes: (m, 4) int64 inclusive boxes in the frame.
         num_cut_boxes: How many of them left the image and were cut.
+        num_moved_boxes: How many were annotated in the image at another
+            size, or turned.
         hits: By protocol and measure, bits (d, T + e + 1) packed along the
             last axis: whether the image is a hit at each IoU threshold and
             each score map threshold of the plan, the last one Otsu's.
@@ -45,6 +47,7 @@ class ImageRecord:
     rank: int | None
     gt_boxes: np.ndarray
     num_cut_boxes: int = 0
+    num_moved_boxes: int = 0
     hits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
 

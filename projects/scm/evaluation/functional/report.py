@@ -98,6 +98,12 @@ def format_table(
         lines.append(
             f'Annotated boxes that left their image and were cut: {cut}.'
         )
+    moved = summaries[0].num_moved_boxes
+    if moved:
+        lines.append(
+            'Boxes that were annotated in their image at another size, or '
+            f'turned, and were moved: {moved}.'
+        )
     if any(summary.choice.type == 'oracle' for summary in summaries):
         lines.append(
             "'oracle' thresholds were chosen on the very images they are "

@@ -66,6 +66,8 @@ class Summary:
         num_images: Number of images.
         num_cut_boxes: Number of true boxes that left their image and were
             cut.
+        num_moved_boxes: Number of true boxes that were annotated in their
+            image at another size, or turned.
         classification: ``top1_cls_acc`` and ``top5_cls_acc`` in percent,
             where there is a ranking.
         figures: By name.
@@ -80,6 +82,7 @@ class Summary:
     choice: ThresholdChoice
     num_images: int
     num_cut_boxes: int
+    num_moved_boxes: int
     classification: dict[str, float]
     figures: dict[str, Figure]
     errors: dict[str, float]
@@ -136,6 +139,7 @@ class Summary:
             'protocol': self.protocol.name,
             'num_images': self.num_images,
             'num_cut_boxes': self.num_cut_boxes,
+            'num_moved_boxes': self.num_moved_boxes,
             'threshold_choice': str(self.choice),
             'classification': self.classification,
             'figures': {
@@ -238,6 +242,7 @@ def _summarize_protocol(
         choice=choice,
         num_images=len(records),
         num_cut_boxes=sum(record.num_cut_boxes for record in records),
+        num_moved_boxes=sum(record.num_moved_boxes for record in records),
         classification=_classification(records),
         figures=figures,
         errors=errors,

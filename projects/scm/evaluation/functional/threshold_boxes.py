@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import CONTOURS
+from projects.scm.utils.compiling import njit
 
 from .contours import boxes_at_falling_cuts
 from .grey_levels import unit_levels

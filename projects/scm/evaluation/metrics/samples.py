@@ -84,8 +84,9 @@ def record_sample(
         ranking=labels[:5],
         name=name,
     )
-    # The pipeline has cut them already, where it knew the format's rule.
+    # The pipeline has fitted them already, where it knew the format's rule.
     record.num_cut_boxes += sample.get('num_cut_boxes', 0)
+    record.num_moved_boxes += sample.get('num_moved_boxes', 0)
     return record
 
 

@@ -26,10 +26,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from scipy.fft import dct
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from projects.scm.utils.compiling import njit
 
 from .grid_operator import GridOperator, grid_product
 

@@ -11,7 +11,8 @@ to do per pixel or per cut.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from projects.scm.utils.compiling import njit
 
 from .hill_forest import HillForest, component_of
 from .hills import Hills, falling_order, hill_at

@@ -17,7 +17,8 @@ short and the forest answers for every cut, in any order.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from projects.scm.utils.compiling import njit
 
 from .hills import Hills, falling_order, hill_at
 

@@ -13,7 +13,8 @@ turning points.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from projects.scm.utils.compiling import njit
 
 
 class Turns(NamedTuple):

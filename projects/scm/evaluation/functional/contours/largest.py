@@ -2,7 +2,8 @@
 """The contour with the largest area at every cut."""
 
 import numpy as np
-from numba import njit
+
+from projects.scm.utils.compiling import njit
 
 from .component_sweep import (
     FIRST,

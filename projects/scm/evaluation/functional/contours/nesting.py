@@ -7,7 +7,8 @@ take turns, a valley first.
 """
 
 import numpy as np
-from numba import njit
+
+from projects.scm.utils.compiling import njit
 
 from .component_sweep import (
     FIRST,

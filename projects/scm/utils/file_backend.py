@@ -1,0 +1,44 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Lets MMEngine write files so that nobody ever finds half of one."""
+
+from pathlib import Path
+
+from mmengine.fileio import LocalBackend, register_backend
+
+from .files import write_file
+
+__all__ = ['WholeFileBackend', 'use_whole_files']
+
+
+class WholeFileBackend(LocalBackend):
+    """MMEngine's local backend, whose files appear whole or not at all."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes, see :func:`~projects.scm.utils.write_file`.
+
+        Args:
+            obj (bytes): The content.
+            filepath (str | Path): Missing folders are made.
+        """
+        write_file(filepath, obj)
+
+    def put_text(
+        self, obj: str, filepath: str | Path, encoding: str = 'utf-8'
+    ) -> None:
+        """Write text, likewise.
+
+        Args:
+            obj (str): The content.
+            filepath (str | Path): Missing folders are made.
+            encoding (str): Defaults to 'utf-8'.
+        """
+        write_file(filepath, obj.encode(encoding))
+
+
+def use_whole_files() -> None:
+    """Make it the backend of all files on the disks of this computer.
+
+    Checkpoints, best and published ones included, sharded training, and
+    whatever else goes through ``mmengine.fileio`` is then written so.
+    """
+    register_backend('local', WholeFileBackend, force=True, prefixes='')
