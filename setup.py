@@ -128,6 +128,7 @@ setup(
         'tests': read_requirements('tests'),
         'timm': read_requirements('timm'),
     },
+    entry_points={'console_scripts': ['scm-wsol=projects.scm.cli.main:main']},
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

@@ -1,13 +1,15 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Make ``projects.scm`` importable for the scripts in this folder.
+"""What all scripts in this folder begin with.
 
-In a checkout the folder above this one goes on the path, so that the tools
-work without an installation. Where the tools lie inside the installed
-package there is nothing to do.
+:func:`make_importable`: in a checkout the folder above this one goes on the
+path, so that the tools work without an installation. Where the tools lie
+inside the installed package there is nothing to do. :func:`run`: errors are
+one line.
 """
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _PARENT = Path(__file__).resolve().parents[1]
@@ -35,3 +37,31 @@ def make_importable() -> None:
         raise environment.BrokenEnvironmentError(
             environment.foreign_projects_message(foreign)
         )
+
+
+def run(main: Callable[[], object]) -> None:
+    """Run a tool: what a user can mend is told in one line.
+
+    ``--traceback`` anywhere on the command line shows where an error came
+    from. Errors of other kinds are faults of ours and always do.
+
+    Args:
+        main (Callable): The tool; reads ``sys.argv``.
+    """
+    traceback = '--traceback' in sys.argv[1:]
+    sys.argv[1:] = [word for word in sys.argv[1:] if word != '--traceback']
+    try:
+        main()
+    except KeyboardInterrupt:
+        if traceback:
+            raise
+        sys.exit('stopped')
+    except (
+        *(ImportError, KeyError, OSError),
+        *(RuntimeError, TypeError, ValueError),
+    ) as error:
+        if traceback:
+            raise
+        # The text of a KeyError is in quotes.
+        text = error.args[0] if isinstance(error, KeyError) else error
+        sys.exit(f'ERROR: {text} (--traceback shows where)')

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -132,4 +132,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

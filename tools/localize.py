@@ -13,7 +13,7 @@ writes ``results/pictures/*.jpg``, the pictures with boxes and heat maps, and
 import argparse
 import sys
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 
 def main() -> None:
@@ -30,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

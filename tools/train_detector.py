@@ -1,7 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Train a detector: mmdet's train.py, which see for the arguments."""
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 
 def main() -> None:
@@ -13,4 +13,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -82,7 +82,7 @@ def write_checkpoint(folder: Path, model: torch.nn.Module) -> Path:
 def run_tool(tool: str, *arguments: object) -> None:
     """Run a tool in this process, which has imported everything already."""
     file = Path(__file__).resolve().parents[2] / 'tools' / tool
-    argv = [str(file), *map(str, arguments)]
+    argv = [str(file), *map(str, arguments), '--traceback']
     path = [str(file.parent), *sys.path]
     with patch.object(sys, 'argv', argv), patch.object(sys, 'path', path):
         runpy.run_path(str(file), run_name='__main__')

@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 _WORK: list[Callable[[int], Any]] = []
 
@@ -296,4 +296,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

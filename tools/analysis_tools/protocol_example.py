@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 GT_BOX = (40, 56, 167, 183)
 THRESHOLDS = (0.1, 0.2, 0.3, 0.45)
@@ -166,4 +166,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

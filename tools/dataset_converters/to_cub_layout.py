@@ -49,7 +49,7 @@ from _box_sources import (
     read_csv,
     read_voc,
 )
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 ORIENTATION = 0x0112  # EXIF tag
@@ -337,4 +337,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -19,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 GRID, SIDE = 14, 224
 THRESHOLD = 0.3
@@ -167,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

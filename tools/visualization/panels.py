@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _repo_path import make_importable
+from _repo_path import make_importable, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -114,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)
