@@ -13,7 +13,12 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=50),
+    dict(
+        type='WarmUpLR',
+        start_factor=0.01,
+        share=2 / 9,  # of the run: 50 iterations of the demonstration
+        convert_to_iter_based=True,
+    ),
     dict(type='CosineAnnealingLR', eta_min=1e-5, convert_to_iter_based=True),
 ]
 

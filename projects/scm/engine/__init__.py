@@ -15,6 +15,7 @@ from .hooks import (
 )
 from .loops import ResumableEpochLoop
 from .runners import WSOLFlexibleRunner, WSOLRunner
+from .schedulers import WarmUpLR
 
 use_whole_files()
 
@@ -29,4 +30,5 @@ __all__ = [
     'WSOLFlexibleRunner',
     'WSOLRunner',
     'WSOLVisualizationHook',
+    'WarmUpLR',
 ]
