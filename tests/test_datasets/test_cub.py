@@ -59,6 +59,7 @@ def test_metainfo_and_names(cub_root):
     assert dataset.metainfo == {
         'classes': ('Sea_Bird', 'Tern'),
         'split': 'test',
+        'with_boxes': True,
         'extra': 1,
     }
     named = CUBLocalization(str(cub_root), classes=['x', 'y'])
@@ -66,7 +67,11 @@ def test_metainfo_and_names(cub_root):
     named = CUBLocalization(str(cub_root), metainfo={'classes': ('x', 'y')})
     assert named.CLASSES == ('x', 'y')
     lazy = CUBLocalization(str(cub_root), lazy_init=True)
-    assert lazy.metainfo == {'classes': ('Sea_Bird', 'Tern'), 'split': 'train'}
+    assert lazy.metainfo == {
+        'classes': ('Sea_Bird', 'Tern'),
+        'split': 'train',
+        'with_boxes': False,
+    }
     assert not lazy._fully_initialized
     (cub_root / 'classes.txt').unlink()
     assert CUBLocalization(str(cub_root)).CLASSES == CUB_CATEGORIES

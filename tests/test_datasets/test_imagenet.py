@@ -53,7 +53,11 @@ def test_list_with_boxes(root):
             'ann_file': 'meta/boxes.txt',
         }
     )
-    assert dataset.metainfo == {'classes': CLASSES, 'split': 'val'}
+    assert dataset.metainfo == {
+        'classes': CLASSES,
+        'split': 'val',
+        'with_boxes': True,
+    }
     assert dataset.get_data_info(1) == {
         'img_path': str(root / 'val' / 'n1' / 'val_n1_b.JPEG'),
         'gt_label': 1,

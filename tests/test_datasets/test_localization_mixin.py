@@ -94,6 +94,20 @@ def test_a_missing_image_is_named_with_the_layout(cub_root):
     assert dataset[1]['data_samples'].gt_label == 1
 
 
+def test_without_boxes_the_pipeline_stays_as_it_is(cub_root):
+    """Who says so gets no boxes, and nobody stops him."""
+    (cub_root / 'bounding_boxes.txt').unlink()
+    dataset = CUBLocalization(
+        str(cub_root), 'test', pipeline=PIPELINE, with_boxes=False
+    )
+    sample = dataset[1]['data_samples']
+    assert sample.instances == []
+    assert len(sample.gt_instances) == 0
+    assert dataset.metainfo['with_boxes'] is False
+    with pytest.raises(FileNotFoundError, match=r'boxes\.txt.*with_boxes=F'):
+        CUBLocalization(str(cub_root), 'test', pipeline=PIPELINE)
+
+
 def test_the_pipeline_is_checked(cub_root):
     with pytest.raises(ValueError, match='with_boxes=False'):
         CUBLocalization(str(cub_root), 'train', pipeline=PIPELINE)

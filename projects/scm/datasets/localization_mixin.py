@@ -41,7 +41,7 @@ class LocalizationMixin:
     with ``lazy_init=True`` and followed by :meth:`_init_localization`.
 
     - ``metainfo['split']`` tells what the figures of an evaluation were
-      measured on.
+      measured on, ``metainfo['with_boxes']`` whether there are boxes.
     - An item that cannot be prepared raises an error that names its image.
     - ``LoadAnnotations`` in a pipeline that would misplace boxes is refused;
       before it, boxes are fitted to the image that was read.
@@ -65,8 +65,12 @@ class LocalizationMixin:
         self.with_boxes = (
             split != 'train' if with_boxes is None else with_boxes
         )
-        self._metainfo['split'] = split
-        check_box_transforms(self.pipeline.transforms, self.with_boxes)
+        self._metainfo.update(split=split, with_boxes=self.with_boxes)
+        # Who says that there are none keeps the pipeline of those who have.
+        self._lists_none = with_boxes is False
+        check_box_transforms(
+            self.pipeline.transforms, self.with_boxes or self._lists_none
+        )
         insert_fit(self.pipeline.transforms)
         if not lazy_init:
             self.full_init()
@@ -98,6 +102,13 @@ class LocalizationMixin:
             ends.append(len(buffer))
         self.data_list.clear()
         return np.frombuffer(buffer, np.uint8), np.array(ends, np.int64)
+
+    def get_data_info(self, idx: int) -> dict:
+        """What is known of one image, see MMEngine's ``BaseDataset``."""
+        info = super().get_data_info(idx)
+        if self._lists_none:
+            info['instances'] = []
+        return info
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline for one image.

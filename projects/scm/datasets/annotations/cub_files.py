@@ -15,6 +15,10 @@ CUB_LAYOUT = (
     'images.txt, image_class_labels.txt, train_test_split.txt, and '
     'bounding_boxes.txt where boxes are needed'
 )
+NO_BOXES = (
+    'A set without boxes has with_boxes=False in its dataset; '
+    'classification alone is measured then'
+)
 _FLAGS = {'train': '1', 'test': '0'}
 
 
@@ -69,7 +73,12 @@ def read_cub(
             f'{osp.join(root, "train_test_split.txt")}: no image is in the '
             f'{split} split (flag {_FLAGS[split]})'
         )
-    boxes = _read_boxes(root, paths, chosen) if with_boxes else None
+    boxes = None
+    if with_boxes:
+        try:
+            boxes = _read_boxes(root, paths, chosen)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{error}. {NO_BOXES}') from error
     table = AnnotationTable(
         [paths[key] for key in chosen],
         [labels[key] for key in chosen],
@@ -81,7 +90,7 @@ def read_cub(
         raise ValueError(
             f'{osp.join(root, "bounding_boxes.txt")}: no box for '
             f'{len(missing)} of {len(table)} images of the {split} split, '
-            f'for instance {table.paths[missing[0]]}'
+            f'for instance {table.paths[missing[0]]}. {NO_BOXES}'
         )
     return table
 
