@@ -1,6 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """The contour with the largest area at every cut."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from projects.scm.utils.compiling import njit
@@ -11,16 +13,17 @@ from .component_sweep import (
     X1,
     Y0,
     Y1,
-    Sweep,
     start_sweep,
     sweep_to,
 )
-from .hill_forest import component_of, grow_forest
+from .hill_forest import HillForest, component_of, grow_forest
 from .hills import Hills, find_hills, find_turns, first_pixel
 
 # Steps to the 8 neighbours, clockwise on the screen from the right one.
 STEP_X = np.array([1, 1, 0, -1, -1, -1, 0, 1])
 STEP_Y = np.array([0, 1, 1, 1, 0, -1, -1, -1])
+# Cuts with more components than this are decided one by one.
+MANY = 64
 
 
 @njit(cache=True, nogil=True)
@@ -33,85 +36,170 @@ def _doubled_area(
     followed from the first pixel in raster order.
     """
     y, x = first_pixel(levels, hills, first_hill, cut)
-    direction = -1
+    width = levels.shape[1]
+    flat = levels.reshape(-1)
+    steps = STEP_Y * width + STEP_X
+    at = start = y * width + x
+    begin = -1
     for turn in range(8):
-        if levels[y + STEP_Y[turn], x + STEP_X[turn]] > cut:
-            direction = turn
+        if flat[at + steps[turn]] > cut:
+            begin = turn
             break
-    if direction < 0:
+    if begin < 0:
         return 0
-    begin = direction
-    at_x, at_y = x, y
     area = 0
+    direction = begin
     while True:
-        to_x = at_x + STEP_X[direction]
-        to_y = at_y + STEP_Y[direction]
-        area += at_x * to_y - to_x * at_y
-        at_x, at_y = to_x, to_y
-        back = direction + 4
-        for turn in range(back + 1, back + 9):
-            direction = turn % 8
-            if (
-                levels[at_y + STEP_Y[direction], at_x + STEP_X[direction]]
-                > cut
-            ):
-                break
-        if at_x == x and at_y == y and direction == begin:
+        step_x, step_y = STEP_X[direction], STEP_Y[direction]
+        area += x * step_y - y * step_x
+        x, y, at = x + step_x, y + step_y, at + steps[direction]
+        # What lies further back was seen to be outside from the last pixel.
+        direction = (direction + 7 - (direction & 1)) & 7
+        while flat[at + steps[direction]] <= cut:
+            direction = (direction + 1) & 7
+        if at == start and direction == begin:
             return abs(area)
 
 
+class _Course(NamedTuple):
+    """The components at all cuts that have several: m in total at n cuts."""
+
+    cuts: np.ndarray  # (n,) int64, falling
+    begins: np.ndarray  # (n + 1,) int64, where the components of a cut start
+    roots: np.ndarray  # (m,) int32
+    extents: np.ndarray  # (m, 5) int32, as in Sweep
+
+
 @njit(cache=True, nogil=True)
-def _largest_root(
+def _follow(
+    forest: HillForest, hills: Hills, columns: Hills, cuts: np.ndarray
+) -> _Course:
+    """Note the components at all these cuts."""
+    begins = np.zeros(cuts.size + 1, np.int64)
+    for i in range(cuts.size):
+        begins[i + 1] = begins[i] + forest.counts[cuts[i]]
+    roots = np.empty(begins[cuts.size], np.int32)
+    extents = np.empty((begins[cuts.size], 5), np.int32)
+    sweep = start_sweep(forest, hills, columns)
+    for i in range(cuts.size):
+        live = sweep_to(forest, hills, columns, sweep, cuts[i])
+        for k in range(live):
+            root = sweep.roots[k]
+            roots[begins[i] + k] = root
+            for side in range(5):
+                extents[begins[i] + k, side] = sweep.extents[root, side]
+    return _Course(cuts, begins, roots, extents)
+
+
+@njit(cache=True, nogil=True)
+def _bound(extents: np.ndarray) -> int:
+    """No border in a box encloses more; doubled, as areas are."""
+    return (
+        2 * (extents[X1] - extents[X0]) * np.int64(extents[Y1] - extents[Y0])
+    )
+
+
+@njit(cache=True, nogil=True)
+def _later_bound(
     levels: np.ndarray,
     hills: Hills,
-    sweep: Sweep,
-    live: int,
-    cut: int,
+    forest: HillForest,
+    course: _Course,
+    root: int,
     leader: int,
+    i: int,
+    reach: int,
     area: int,
 ) -> tuple[int, int]:
-    """The component with the largest outer border, of several.
+    """A bound of a component's area from up to ``reach`` cuts further down.
 
-    The area of a component only grows while cuts fall, so the area that the
-    last leader had is a lower bound, and twice (w - 1)(h - 1) bounds its
-    rivals from above: borders are followed only where this does not decide.
+    Areas only grow while cuts fall: what a component has at a lower cut, as
+    long as it has not joined the leader, it cannot have before.
 
     Returns:
-        tuple: The root, and a lower bound of twice its area.
+        tuple: The bound, and the index of that cut; i if there is none.
     """
-    extents = sweep.extents
-    known = False
-    if leader < 0:
-        largest = -1
-        for i in range(live):
-            root = sweep.roots[i]
-            bound = (extents[root, X1] - extents[root, X0]) * (
-                extents[root, Y1] - extents[root, Y0]
-            )
-            if bound > largest:
-                largest, leader = bound, root
-        area = 0
-    best = leader
-    for i in range(live):
-        root = sweep.roots[i]
-        bound = (
-            2
-            * (extents[root, X1] - extents[root, X0])
-            * (extents[root, Y1] - extents[root, Y0])
-        )
-        if root == leader or bound < area:
-            continue
-        if not known:
-            known = True
-            area = _doubled_area(levels, hills, extents[best, FIRST], cut)
-            if bound < area:
+    ahead = min(i + reach, course.cuts.size - 1)
+    while ahead > i:
+        cut = course.cuts[ahead]
+        later = component_of(forest, root, cut)
+        begin, end = course.begins[ahead], course.begins[ahead + 1]
+        if later != component_of(forest, leader, cut) and end - begin <= MANY:
+            for k in range(begin, end):
+                if course.roots[k] == later:
+                    bound = _bound(course.extents[k])
+                    if bound >= area:
+                        first = course.extents[k, FIRST]
+                        bound = _doubled_area(levels, hills, first, cut)
+                    return bound, ahead
+        ahead = i + (ahead - i) // 2
+    return 0, i
+
+
+@njit(cache=True, nogil=True)
+def _find_leaders(
+    levels: np.ndarray, hills: Hills, forest: HillForest, course: _Course
+) -> np.ndarray:
+    """The component with the largest outer border at every cut of a course.
+
+    The area that a leader once had bounds its area from below. Rivals are
+    bounded from above by 2 (w - 1) (h - 1), and by areas at lower cuts.
+    Borders are followed only where this does not decide.
+
+    Returns:
+        np.ndarray: (n,) int64, places among the components of the course.
+    """
+    summits = forest.heights.size
+    limits = np.zeros(summits, np.int64)
+    until = np.full(summits, -1, np.int64)
+    reaches = np.full(summits, 8, np.int64)
+    leaders = np.empty(course.cuts.size, np.int64)
+    leader, area = -1, 0
+    for i in range(course.cuts.size):
+        cut = course.cuts[i]
+        begin, end = course.begins[i], course.begins[i + 1]
+        best = begin
+        if leader < 0:
+            for k in range(begin, end):
+                if _bound(course.extents[k]) > _bound(course.extents[best]):
+                    best = k
+        else:
+            leader = component_of(forest, leader, cut)
+            while course.roots[best] != leader:
+                best += 1
+        leader, old_leader = course.roots[best], best
+        known = False
+        for k in range(begin, end):
+            root = course.roots[k]
+            bound = _bound(course.extents[k])
+            if until[root] >= i:
+                bound = min(bound, limits[root])
+            if k == old_leader or bound < area:
                 continue
-        rival = _doubled_area(levels, hills, extents[root, FIRST], cut)
-        if rival > area or (
-            rival == area and extents[root, FIRST] > extents[best, FIRST]
-        ):
-            area, best = rival, root
-    return best, area
+            if not known:
+                known = True
+                first = course.extents[best, FIRST]
+                area = _doubled_area(levels, hills, first, cut)
+                if bound < area:
+                    continue
+            reach = reaches[root]
+            if reach > 0 and end - begin <= MANY:
+                bound, ahead = _later_bound(
+                    levels, hills, forest, course, root, leader, i, reach, area
+                )
+                if ahead > i and bound < area:
+                    limits[root], until[root] = bound, ahead
+                    reaches[root] = 2 * (ahead - i)
+                    continue
+            reaches[root] = reach // 2 if reach > 0 else 2
+            first = course.extents[k, FIRST]
+            rival = _doubled_area(levels, hills, first, cut)
+            if rival > area or (
+                rival == area and first > course.extents[best, FIRST]
+            ):
+                area, best, leader = rival, k, root
+        leaders[i] = best
+    return leaders
 
 
 @njit(cache=True, nogil=True)
@@ -192,18 +280,13 @@ def largest_contours(
     if not several:
         return boxes, offsets
     columns = find_hills(turned, find_turns(levels), False)
-    sweep = start_sweep(forest, hills, columns)
-    leader, area = -1, 0
+    course = _follow(forest, hills, columns, cuts[forest.counts[cuts] > 1])
+    leaders = _find_leaders(levels, hills, forest, course)
+    at = 0
     for i in range(cuts.size):
-        cut = cuts[i]
-        if forest.counts[cut] > 1:
-            live = sweep_to(forest, hills, columns, sweep, cut)
-            if leader >= 0:
-                leader = component_of(forest, leader, cut)
-            leader, area = _largest_root(
-                levels, hills, sweep, live, cut, leader, area
-            )
-            box, found = boxes[offsets[i]], sweep.extents[leader]
+        if forest.counts[cuts[i]] > 1:
+            box, found = boxes[offsets[i]], course.extents[leaders[at]]
             box[X0], box[Y0] = found[X0] - 1, found[Y0] - 1
             box[X1], box[Y1] = found[X1], found[Y1]
+            at += 1
     return boxes, offsets
