@@ -52,7 +52,7 @@ def component_of(forest: HillForest, summit: int, cut: int) -> int:
     return summit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline='always')
 def _meeting(
     above: np.ndarray,
     below: np.ndarray,
@@ -123,7 +123,7 @@ def _mark_diagonals(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return marks, filled[:count]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline='always')
 def _add_edge(
     edges: _Edges, tops: np.ndarray, a: int, b: int, weight: int
 ) -> None:
