@@ -77,6 +77,19 @@ def test_otsu_is_the_mask_of_opencv(seed) -> None:
     np.testing.assert_array_equal(found, [[x, y, x + w, y + h]])
 
 
+@pytest.mark.parametrize('level', range(1, 120))
+def test_otsu_cuts_at_its_very_level(level) -> None:
+    """Three levels, of which Otsu's threshold joins the lower two."""
+    levels = np.zeros((8, 12), np.uint8)
+    levels[1:7, 1:5] = level
+    levels[2:7, 6:11] = 255
+    cut, _ = cv2.threshold(levels, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    assert cut == level
+    options = {'threshold': 'otsu', 'contours': 'all'}
+    found = find_boxes(levels / 255, (12, 8), (12, 8), options)
+    assert found.tolist() == [[6, 2, 11, 7]]
+
+
 def test_a_flat_map_has_no_box() -> None:
     for threshold in ('otsu', 0.2):
         options = {'threshold': threshold, 'contours': 'all'}

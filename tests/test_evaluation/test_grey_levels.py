@@ -37,6 +37,13 @@ def test_every_pixel_of_real_sizes():
         assert (raw_levels(score_map) == expected).all()
 
 
+def test_the_range_may_be_all_that_float64_holds_and_no_more():
+    widest = np.array([[-8.9e307, 0.0, 8.9e307]])
+    assert raw_levels(widest).tolist() == [[0, 127, 255]]
+    with pytest.raises(ValueError, match='overflows'):
+        raw_levels([[-9e307, 0.0, 9e307]])
+
+
 @pytest.mark.parametrize('levels', [raw_levels, unit_levels])
 @pytest.mark.parametrize(
     'bad', [np.full((2, 2), np.nan), np.array([[0, np.inf]]), np.zeros(3)]

@@ -92,6 +92,19 @@ def test_names_of_figures():
     assert Measure('top1_loc').key(0.5) == 'top1_loc'
     assert Measure('top1_loc').key(0.3) == 'top1_loc_iou30'
     assert Measure('v2', mean_over_ious=True).key(0.5) == 'v2_iou50'
+    # In floating point 0.29 * 100 lies below 29, 0.57 * 100 below 57, and
+    # 0.55 * 100 above 55.
+    found = [Measure('m').key(percent / 100) for percent in range(1, 101)]
+    expected = [f'm_iou{percent}' for percent in range(1, 101)]
+    expected[49] = 'm'
+    assert found == expected
+
+
+def test_overlaps_that_round_alike_have_names_of_their_own():
+    keys = [Measure('m').key(iou) for iou in (0.301, 0.304, 0.575, 0.5001)]
+    assert keys == ['m_iou30.1', 'm_iou30.4', 'm_iou57.5', 'm_iou50.01']
+    with pytest.raises(ValueError, match=r'that differ.*0\.3, 0\.5, 0\.3'):
+        EvaluationPlan.build(iou_thresholds=(0.3, 0.5, 0.3))
 
 
 def test_without_ranking():

@@ -235,6 +235,29 @@ def test_without_ranking(few):
         evaluate(blind, 'scm')
 
 
+def test_the_sixth_class_of_a_ranking_does_not_count(few):
+    image = few[0]
+    others = [c for c in image['map_labels'] if c != image['gt_label']][:5]
+    plan = EvaluationPlan.build('scm', iou_thresholds=(0.01, 0.5))
+    for place in (4, 5):
+        ranking = list(others)
+        ranking.insert(place, image['gt_label'])
+        record = record_image(plan, **dict(image, ranking=ranking))
+        assert record.rank == (4 if place == 4 else -1)
+        found = {k: bool(v.any()) for k, v in record.hits['scm'].items()}
+        assert found['top5_loc'] == (place == 4)
+    # Its map is not looked at either.
+    blank = np.zeros_like(image['maps'])
+    truth = list(image['map_labels']).index(image['gt_label'])
+    blank[truth] = image['maps'][truth]
+    record = record_image(plan, **dict(image, maps=blank, ranking=ranking))
+    empty = record_image(plan, **dict(image, maps=0 * blank, ranking=ranking))
+    assert (
+        record.hits['scm']['gt_known_top5_acc']
+        == empty.hits['scm']['gt_known_top5_acc']
+    ).all()
+
+
 def test_fewer_than_five_classes(few):
     image = dict(few[0], maps=few[0]['maps'][:2], map_labels=[4, 1])
     image.update(ranking=[4, 1], gt_label=1)
@@ -294,6 +317,8 @@ def test_table(few):
         f'{loc.floor_centred_square:.2f}',
     ]
     assert 'fixed' in lines['tscam', 'top1_loc']
+    assert '  per IoU  ' in lines['wsoleval', 'max_box_acc_v2']
+    assert table.count('per IoU') == 1
     assert 'advantage' in table
     fixed = evaluate(few, 'tscam')
     assert 'advantage' not in format_table(fixed)

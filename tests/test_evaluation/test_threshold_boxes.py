@@ -54,6 +54,16 @@ def test_any_kind_of_map(kind, seed, size):
     assert_same_boxes(score_map, GRID[::5])
 
 
+@pytest.mark.slow
+def test_ten_thousand_maps():
+    """Of all kinds and many sizes, at 20 thresholds each."""
+    rng = np.random.default_rng(0)
+    kinds = sorted(KINDS)
+    for n in range(10_000):
+        score_map = KINDS[kinds[n % len(kinds)]](rng, int(rng.integers(3, 64)))
+        assert_same_boxes(score_map, rng.random(20))
+
+
 @pytest.mark.parametrize('kind', sorted(set(KINDS) - {'noise', 'few_levels'}))
 def test_full_size_maps(kind):
     rng = np.random.default_rng(sorted(KINDS).index(kind))

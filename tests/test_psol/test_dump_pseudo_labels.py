@@ -148,6 +148,12 @@ def test_filters_leave_images_in_the_file(tmp_path):
     figures, file = dump(tmp_path, [make_sample()], **options)
     assert [b[3] for b in boxes_of(file)] == [0.25]
 
+    # So does the lowest score itself.
+    for limit, kept in ((0.25, [0.25, 0.75]), (0.75, [0.75]), (0.751, [])):
+        options = dict(boxes='predicted', min_score=limit)
+        _, file = dump(tmp_path, [make_sample()], **options)
+        assert sorted(b[3] for b in boxes_of(file)) == kept
+
     figures, file = dump(tmp_path, [make_sample()], min_score=0.3)
     assert figures == {
         'pseudo/num_images': 1,

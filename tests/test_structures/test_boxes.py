@@ -107,6 +107,13 @@ def test_boxes_to_frame_is_the_scalar_formula(boxes, width, height):
     assert result.tolist() == expected
 
 
+def test_boxes_to_frame_multiplies_first():
+    """Here ``107 * (224 / 107)`` and ``107 / 107 * 224`` differ."""
+    assert int(107 * (224 / 107)) == 223
+    found = boxes_to_frame([[0, 0, 107, 107]], (107, 107))
+    assert found.tolist() == [[0, 0, 224, 224]]
+
+
 def test_boxes_to_frame_of_real_annotations(external_data):
     for split in ('test', 'val'):
         root = external_data / 'metadata' / 'CUB' / split

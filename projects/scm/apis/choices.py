@@ -202,7 +202,6 @@ def _with_number(
             options.get('interpolation', 'bilinear'),
         )
         levels = quantize_score_map(normalize_score_map(resized))
-        # The share of the largest level that is cut at Otsu's level again.
-        share = (otsu_cut(levels) + 0.5) / max(int(levels.max()), 1)
-        options['threshold'] = min(share, 1.0)
+        # Of every level, int(level / 255 * 255) is the level again.
+        options['threshold'] = otsu_cut(levels) / 255
     return options

@@ -44,6 +44,12 @@ class EvaluationPlan:
                 'iou_thresholds: expected numbers in (0, 1], 0.5 among '
                 f'them, got {self.iou_thresholds}'
             )
+        labels = [f'{iou * 100:.10g}' for iou in self.iou_thresholds]
+        if len(set(labels)) < len(labels):
+            raise ValueError(
+                'iou_thresholds: expected numbers that differ, got '
+                f'{self.iou_thresholds}'
+            )
         types = [choice.type for choice in self.choices]
         if 'none' in types and set(types) != {'none'}:
             raise ValueError(

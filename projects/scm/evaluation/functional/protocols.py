@@ -56,10 +56,14 @@ class Measure:
                 )
 
     def key(self, iou: float) -> str:
-        """Name of the figure at one IoU threshold."""
+        """Name of the figure at one IoU threshold, in percent.
+
+        Whole percents have no decimals, so that the names are those of the
+        field: ``top1_loc_iou30``.
+        """
         if iou == 0.5 and not self.mean_over_ious:
             return self.name
-        return f'{self.name}_iou{round(iou * 100)}'
+        return f'{self.name}_iou{iou * 100:.10g}'
 
 
 @dataclass(frozen=True)
