@@ -236,24 +236,21 @@ def test_without_ranking(few):
 
 
 def test_the_sixth_class_of_a_ranking_does_not_count(few):
-    image = few[0]
-    others = [c for c in image['map_labels'] if c != image['gt_label']][:5]
+    truth = list(few[0]['map_labels']).index(few[0]['gt_label'])
+    score_map = few[0]['maps'][truth]
+    image = dict(few[0], maps=[score_map] * 6, map_labels=range(6), gt_label=5)
     plan = EvaluationPlan.build('scm', iou_thresholds=(0.01, 0.5))
-    for place in (4, 5):
-        ranking = list(others)
-        ranking.insert(place, image['gt_label'])
+    for ranking, rank in (([0, 1, 2, 3, 5, 4], 4), ([0, 1, 2, 3, 4, 5], -1)):
         record = record_image(plan, **dict(image, ranking=ranking))
-        assert record.rank == (4 if place == 4 else -1)
-        found = {k: bool(v.any()) for k, v in record.hits['scm'].items()}
-        assert found['top5_loc'] == (place == 4)
+        assert record.rank == rank
+        assert record.hits['scm']['top5_loc'].any() == (rank == 4)
     # Its map is not looked at either.
-    blank = np.zeros_like(image['maps'])
-    truth = list(image['map_labels']).index(image['gt_label'])
-    blank[truth] = image['maps'][truth]
-    record = record_image(plan, **dict(image, maps=blank, ranking=ranking))
-    empty = record_image(plan, **dict(image, maps=0 * blank, ranking=ranking))
+    blank = np.zeros((6, *score_map.shape))
+    empty = record_image(plan, **dict(image, maps=blank, ranking=ranking))
+    blank[5] = score_map
+    found = record_image(plan, **dict(image, maps=blank, ranking=ranking))
     assert (
-        record.hits['scm']['gt_known_top5_acc']
+        found.hits['scm']['gt_known_top5_acc']
         == empty.hits['scm']['gt_known_top5_acc']
     ).all()
 
