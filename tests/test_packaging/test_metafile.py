@@ -27,6 +27,8 @@ def test_every_config_has_an_entry_and_every_entry_a_config() -> None:
         if file.stem.rpartition('_')[2] in DATASETS
     }
     assert configs == ENTRIES.keys()
+    counted = {n for n, e in ENTRIES.items() if 'FLOPs' in e['Metadata']}
+    assert counted == {name for name in ENTRIES if '_deit-' in name}
     for name, entry in ENTRIES.items():
         assert entry['Config'] == f'configs/{name}.py'
 
@@ -58,12 +60,14 @@ def test_entries_are_well_formed() -> None:
 @pytest.mark.parametrize('name', sorted(ENTRIES))
 def test_number_of_parameters(name) -> None:
     cfg = Config.fromfile(REPO / ENTRIES[name]['Config'])
+    if cfg.model.backbone.type == 'TSCAMTimm':
+        pytest.importorskip('timm')
     model = MODELS.build(cfg.model)
     count = sum(parameter.numel() for parameter in model.parameters())
     assert ENTRIES[name]['Metadata']['Parameters'] == count
 
 
-@pytest.mark.parametrize('name', sorted(ENTRIES))
+@pytest.mark.parametrize('name', sorted(n for n in ENTRIES if '_deit-' in n))
 def test_number_of_operations(name) -> None:
     """Counted by hand; five a number for a layer norm, as MMEngine does."""
     model = Config.fromfile(REPO / ENTRIES[name]['Config']).model

@@ -172,6 +172,37 @@ def test_files_of_dinov2_itself(name):
     assert_tokens(backbone, inputs, expected)
 
 
+@pytest.mark.parametrize('biases', [True, False])
+def test_files_of_dinov3_itself(biases):
+    """Keys have a bias that a mask covers; rotary periods are computed."""
+    timm = pytest.importorskip('timm')
+    name = 'vit_small_patch16_dinov3' + '_qkvb' * biases
+    stock = randomize(timm.create_model(name, img_size=64, **TIMM_TINY))
+    inputs = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = stock.forward_features(inputs)
+    official = {
+        'mask_token': torch.ones(1, 32),
+        'rope_embed.periods': torch.ones(4),
+        'local_cls_norm.weight': torch.ones(32),
+    }
+    for key, value in stock.state_dict().items():
+        key = key.replace('reg_token', 'storage_tokens')
+        key = key.replace('gamma_1', 'ls1.gamma').replace(
+            'gamma_2', 'ls2.gamma'
+        )
+        official[key] = value
+    for start in ('blocks.0.attn.', 'blocks.1.attn.'):
+        zeros = torch.zeros(32)
+        parts = [official.pop(f'{start}q_bias', zeros), torch.ones(32)]
+        parts.append(official.pop(f'{start}v_bias', zeros))
+        official[f'{start}qkv.bias'] = torch.cat(parts)
+        official[f'{start}qkv.bias_mask'] = torch.full((96,), torch.nan)
+    backbone = timm_backbone(name, img_size=64)
+    load(backbone, official)
+    assert_tokens(backbone, inputs, expected)
+
+
 def test_layer_scale_is_not_dropped():
     """A backbone without it names what it has no place for."""
     timm = pytest.importorskip('timm')

@@ -59,7 +59,9 @@ def fit_timm_weights(
         for name, value in weights.items()
         if not _UNUSED.search(name)
     }
-    named = _split_biases(named, own)
+    # DINOv3's own files have any numbers for keys, and a mask over them.
+    masked = any(name.endswith('.bias_mask') for name in weights)
+    named = _split_biases(named, own, masked)
     if 'pos_embed' in own:
         named = fit_position(
             named,
@@ -93,7 +95,7 @@ def _find_name(name: str, own: Mapping) -> str:
 
 
 def _split_biases(
-    weights: Mapping[str, Tensor], own: Mapping
+    weights: Mapping[str, Tensor], own: Mapping, masked: bool
 ) -> dict[str, Tensor]:
     """Biases of queries and values, for attention that has none of keys.
 
@@ -104,11 +106,11 @@ def _split_biases(
     for name, value in weights.items():
         start = name.removesuffix('qkv.bias')
         query, key, val = value.chunk(3) if start != name else (None,) * 3
-        if start == name or name in own or key.any():
+        if start == name or name in own or (key.any() and not masked):
             split[name] = value
         elif f'{start}q_bias' in own:
             split[f'{start}q_bias'] = query
             split[f'{start}v_bias'] = val
-        elif value.any():
+        elif query.any() or val.any():
             split[name] = value
     return split
