@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
 from _repo_path import make_importable
+from _trust import add_trust_option
 
 
 def build_page(inferencer: Any) -> gradio.Interface:
@@ -29,34 +30,46 @@ def build_page(inferencer: Any) -> gradio.Interface:
         gradio.Interface: Ready to be launched; its one endpoint is
         ``/localize``.
     """
+    from projects.scm.apis.loading import load_source
     from projects.scm.apis.pictures import draw_result
     from projects.scm.apis.results import instance_rows
+    from projects.scm.apis.sources import Source
 
     names = inferencer.classes or range(inferencer.model.head.num_classes)
     targets = ['predicted', 'topk', *map(str, names)]
 
     def localize(
-        image: np.ndarray | None, target: str, threshold: float, several: bool
+        file: str | None, target: str, threshold: float, several: bool
     ) -> tuple[np.ndarray, list[dict[str, Any]]]:
-        if image is None:
+        if file is None:
             raise gradio.Error('Choose a picture first.')
         if inferencer.classes is None and target.isdecimal():
             target = int(target)
-        [sample] = inferencer(
-            np.ascontiguousarray(image[..., ::-1]),
-            return_datasamples=True,
-            progress_bar=False,
-            target=target,
-            threshold=threshold,
-            contours='all' if several else 'largest',
-        )
-        drawn = draw_result(image, sample, inferencer.classes)
+        source = Source(Path(file).name, file)
+        try:
+            image = load_source(source, inferencer.loader, upright=True)['img']
+            [sample] = inferencer(
+                image,
+                return_datasamples=True,
+                progress_bar=False,
+                target=target,
+                threshold=threshold,
+                contours='all' if several else 'largest',
+            )
+        except (ValueError, OSError) as error:
+            # The page's copy lies in a folder that tells nobody anything.
+            reason = str(error).replace(file, source.name)
+            raise gradio.Error(reason) from error
+        rgb = np.ascontiguousarray(image[..., ::-1])
+        drawn = draw_result(rgb, sample, inferencer.classes)
         return drawn, instance_rows(sample, inferencer.classes)
 
     return gradio.Interface(
         localize,
         inputs=[
-            gradio.Image(type='numpy', image_mode='RGB', label='Picture'),
+            # As it is: Gradio's own reading makes 16 bits white, and says
+            # of a broken file only that there was an error.
+            gradio.Image(type='filepath', image_mode=None, label='Picture'),
             gradio.Dropdown(targets, value='predicted', label='Class'),
             gradio.Slider(
                 0,
@@ -86,12 +99,15 @@ def main() -> None:
     parser.add_argument('--device', help='else an accelerator, if any')
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--port', type=int, default=7860)
+    add_trust_option(parser)
     args = parser.parse_args()
     make_importable()
     import projects.scm.register  # noqa: F401
     from projects.scm.apis import WSOLInferencer
+    from projects.scm.utils.trust import trusted
 
-    inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
+    with trusted(args.trust):
+        inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
     build_page(inferencer).launch(server_name=args.host, server_port=args.port)
 
 

@@ -104,6 +104,27 @@ class Localizer:
         return boxes * np.tile(np.divide(image_size_wh, self.size_wh), 2)
 
 
+def read_picture(file: str) -> np.ndarray:
+    """A picture as uint8 (H, W, 3), BGR; of 16 bits the upper 8.
+
+    Args:
+        file: Any that OpenCV reads, with 8 or 16 bits a channel.
+
+    Raises:
+        ValueError: If it does not read, or has real or 32-bit numbers.
+    """
+    image = cv2.imread(file, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image is None:
+        raise ValueError(f'{file}: does not read as a picture')
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if image.dtype != np.uint8:
+        raise ValueError(
+            f'{file}: has values of {image.dtype}, expected 8 or 16 bits'
+        )
+    return image
+
+
 def resize_like_pillow(
     image: np.ndarray, size_wh: tuple[int, int]
 ) -> np.ndarray:
@@ -143,9 +164,7 @@ def main() -> None:
     args = parser.parse_args()
     localizer = Localizer(args.model)
     for file in args.images:
-        image = cv2.imread(file)
-        if image is None:
-            raise ValueError(f'{file}: does not read as a picture')
+        image = read_picture(file)
         found = localizer(image, args.threshold)
         boxes = found.boxes.round(1).tolist()
         print(f'{file}: {found.name} {found.score:.3f} {boxes}')  # noqa: T201

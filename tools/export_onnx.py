@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from _repo_path import make_importable, run
+from _trust import add_trust_option
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,6 +63,7 @@ def parse_args() -> argparse.Namespace:
         help='largest deviation, as a share of the largest value; defaults '
         'to 1e-4',
     )
+    add_trust_option(parser)
     return parser.parse_args()
 
 
@@ -76,12 +78,14 @@ def main() -> None:
     from projects.scm.apis import WSOLInferencer
     from projects.scm.apis import export_graph
     from projects.scm.apis.sources import expand_inputs
+    from projects.scm.utils.trust import trusted
     from projects.scm.version import __version__
 
     onnx = args.format == 'onnx'
     if onnx:
         export_graph.require_onnx()
-    inferencer = WSOLInferencer(args.config, args.checkpoint, 'cpu')
+    with trusted(args.trust):
+        inferencer = WSOLInferencer(args.config, args.checkpoint, 'cpu')
     model = inferencer.model
     random = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     items = expand_inputs(args.photos or random)

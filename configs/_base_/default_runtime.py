@@ -11,6 +11,7 @@ default_hooks = dict(
     # that is not the test set: then set save_best, e.g. 'wsol/scm/top1_loc'.
     checkpoint=dict(type='DurableCheckpointHook', max_keep_ckpts=2),
     visualization=dict(type='WSOLVisualizationHook'),
+    checkpoint_fit=dict(type='CheckpointFitHook'),
     class_count=dict(type='ClassCountHook'),
     # Drop path of an iteration does not depend on what ran before it.
     iteration_seed=dict(type='IterationSeedHook'),

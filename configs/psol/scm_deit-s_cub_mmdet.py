@@ -11,7 +11,8 @@ custom_imports = dict(
     imports=['projects.scm.register', 'projects.scm.mmdet'],
     allow_failed_imports=False,
 )
-custom_hooks = []  # those of the model are for training, by mmpretrain
+# Those of the model are for training, by mmpretrain.
+custom_hooks = [dict(type='mmpretrain.CheckpointFitHook')]
 
 model = dict(
     _delete_=True,
@@ -43,7 +44,7 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=[
             dict(
-                type='LoadImageFromFile',
+                type='mmpretrain.Load8BitImage',
                 imdecode_backend='pillow',
                 color_type='color_ignore_orientation',
             ),

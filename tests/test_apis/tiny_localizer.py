@@ -1,11 +1,15 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A small, randomly initialised localizer, and a way to run tools on it."""
 
+import copy
+import itertools
 import runpy
 import sys
 from pathlib import Path
 from unittest.mock import patch
 
+import cv2
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
@@ -86,3 +90,56 @@ def run_tool(tool: str, *arguments: object) -> None:
     path = [str(file.parent), *sys.path]
     with patch.object(sys, 'argv', argv), patch.object(sys, 'path', path):
         runpy.run_path(str(file), run_name='__main__')
+
+
+def runner_config(folder: Path, **options: object) -> Config:
+    """A config to train and test the tiny localizer on a few pictures.
+
+    Args:
+        folder: Gets pictures in ``data``, one of each of two classes.
+        **options: As ``--cfg-options`` takes, dots written ``__``.
+    """
+    generator = np.random.default_rng(0)
+    for label in range(2):
+        file = folder / 'data' / f'class{label}' / f'{label}.png'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(
+            str(file), generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        )
+    config = Config.fromstring(CONFIG, '.py')
+    loader = dict(
+        batch_size=1,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='CustomDataset',
+            data_root=str(folder / 'data'),
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
+        ),
+    )
+    evaluator = dict(type='Accuracy', topk=(1,))
+    config.merge_from_dict(
+        dict(
+            work_dir=str(folder / 'work'),
+            experiment_name=f'{folder.name}_{next(_NUMBERS)}',
+            randomness=dict(seed=0),
+            log_level='WARNING',
+            train_dataloader=loader,
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-3)),
+            test_cfg=dict(),
+            test_evaluator=evaluator,
+            default_hooks=dict(
+                checkpoint=dict(type='CheckpointHook', interval=1),
+                checkpoint_fit=dict(type='CheckpointFitHook'),
+            ),
+        )
+    )
+    config.test_dataloader = copy.deepcopy(loader)
+    config.merge_from_dict(
+        {key.replace('__', '.'): value for key, value in options.items()}
+    )
+    return config
+
+
+_NUMBERS = itertools.count()

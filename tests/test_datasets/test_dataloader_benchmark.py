@@ -46,7 +46,7 @@ def test_command_line(repo, tmp_path):
     ]  # fmt: skip
     assert all(f['images_per_s'] > 0 for f in figures['images'])
     stages = {f['transform'] for f in figures['stages']}
-    assert {'LoadImageFromFile', 'Resize', 'PackWSOLInputs'} <= stages
+    assert {'Load8BitImage', 'Resize', 'PackWSOLInputs'} <= stages
     for row, boxes in zip(figures['lists'], (False, True), strict=True):
         assert row['rows'] == 3000
         assert row['boxes'] == boxes

@@ -46,7 +46,7 @@ def test_another_input_size(load):
         steps = loader.dataset.pipeline
         for step in steps:
             TRANSFORMS.build(step)
-        assert steps[0].type == 'LoadImageFromFile'
+        assert steps[0].type == 'Load8BitImage'
     assert cfg.train_dataloader.dataset.pipeline[3].crop_size == 384
     assert cfg.test_dataloader.dataset.pipeline[2].scale == (384, 384)
 

@@ -13,7 +13,7 @@ class TestRun:
     """The file of ``tools/test.py --out``, with its own annotation or another.
 
     Args:
-        path: The pickle. It runs code when it is read.
+        path: The pickle. No code in it is run.
         truths: Ground truth that replaces that of the file.
     """
 

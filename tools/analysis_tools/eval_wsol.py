@@ -40,9 +40,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'scores',
         type=Path,
-        help='pickle of "tools/test.py --out" (it runs code when it is read: '
-        'open only files you trust), or a folder of .npy score maps, one of '
-        'the true class for each image',
+        help='pickle of "tools/test.py --out" (no code in it is run), or a '
+        'folder of .npy score maps, one of the true class for each image',
     )
     truth = parser.add_mutually_exclusive_group()
     truth.add_argument(

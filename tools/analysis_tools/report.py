@@ -27,8 +27,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'results',
         nargs='+',
-        help='files of "tools/test.py --out", of the same images; pickles '
-        'run code when they are read, so open only files you trust',
+        help='files of "tools/test.py --out", of the same images; no code '
+        'in them is run',
     )
     parser.add_argument(
         '--out', default='report.html', help='defaults to report.html'
@@ -54,8 +54,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--data-root',
-        help='folder that relative image paths start at; by default the '
-        'working folder',
+        help='folder where the images are now; paths in the results are '
+        'looked for below it, without what they begin with. By default they '
+        'are taken as they are, from the working folder',
     )
     parser.add_argument(
         '--max-mb',

@@ -3,6 +3,8 @@
 
 import argparse
 
+from _trust import add_trust_option
+
 
 def parse_args(description: str) -> argparse.Namespace:
     """Read ``source``, ``target`` and ``--trust``.
@@ -13,10 +15,5 @@ def parse_args(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('source', help='the checkpoint to read')
     parser.add_argument('target', help='where the new one is written')
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='read a file that holds more than weights and plain data; this '
-        'can run any code in it',
-    )
+    add_trust_option(parser)
     return parser.parse_args()

@@ -26,12 +26,10 @@ def main() -> None:
     )
     make_importable()
     import projects.scm.register  # noqa: F401
-    from projects.scm.apis.checkpoints import (
-        convert_official,
-        find_weights,
-        read_checkpoint,
-        write_checkpoint,
-    )
+    from projects.scm.apis.checkpoints import write_checkpoint
+    from projects.scm.apis.converting import convert_official
+    from projects.scm.utils.checkpoint_door import read_checkpoint
+    from projects.scm.utils.weights import find_weights
 
     content = read_checkpoint(args.source, args.trust)
     weights = convert_official(find_weights(content, args.source), args.source)

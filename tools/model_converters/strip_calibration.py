@@ -30,12 +30,10 @@ def main() -> None:
     )
     make_importable()
     import projects.scm.register  # noqa: F401
-    from projects.scm.apis.checkpoints import (
-        find_weights,
-        read_checkpoint,
-        strip_calibration,
-        write_checkpoint,
-    )
+    from projects.scm.apis.checkpoints import write_checkpoint
+    from projects.scm.apis.converting import strip_calibration
+    from projects.scm.utils.checkpoint_door import read_checkpoint
+    from projects.scm.utils.weights import find_weights
 
     content = read_checkpoint(args.source, args.trust)
     weights, removed = strip_calibration(

@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable, run
+from _trust import add_trust_option
 
 
 def parse_args() -> argparse.Namespace:
@@ -65,6 +66,7 @@ def parse_args() -> argparse.Namespace:
         '--height', type=int, default=224, help='of a panel, in pixels'
     )
     parser.add_argument('--device', default='cpu', help='defaults to cpu')
+    add_trust_option(parser)
     return parser.parse_args()
 
 
@@ -74,6 +76,8 @@ def main() -> None:
     make_importable()
     import projects.scm.register  # noqa: F401, I001
     from mmpretrain.apis import get_model
+    from projects.scm.apis.checkpoints import check_model, load_weights
+    from projects.scm.utils.trust import trusted
     from projects.scm.visualization import (
         stack_sheets,
         tile_panels,
@@ -88,8 +92,11 @@ def main() -> None:
 
     sheets = []
     for config, checkpoint in args.model:
-        model = get_model(config, pretrained=checkpoint, device=args.device)
-        classes = model._dataset_meta.get('classes')
+        model = check_model(get_model(config, pretrained=False))
+        with trusted(args.trust):
+            meta = load_weights(model, checkpoint)
+        model = model.to(args.device)
+        classes = meta.get('dataset_meta', {}).get('classes')
         explanation = explain(
             model,
             model._config.test_dataloader.dataset.pipeline,

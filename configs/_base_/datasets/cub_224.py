@@ -11,7 +11,7 @@ data_preprocessor = dict(
 
 # Pillow, and no turning by EXIF tags: the pixels of the published results.
 load_image = dict(
-    type='LoadImageFromFile',
+    type='Load8BitImage',
     imdecode_backend='pillow',
     color_type='color_ignore_orientation',
 )

@@ -6,6 +6,8 @@ import copy
 from mmcv.transforms import LoadImageFromFile
 from mmpretrain.structures import DataSample
 
+from projects.scm.datasets.transforms.loading import as_8bit
+
 from .sources import Source
 
 # By whether pictures are turned by their EXIF tag.
@@ -34,7 +36,7 @@ def load_source(
         shape = source.image.shape[:2]
         results = dict(img=source.image, img_shape=shape, ori_shape=shape)
         return results | ({'img_path': source.path} if source.path else {})
-    loader = copy.copy(loader)
+    loader = copy.copy(as_8bit(loader))
     loader.ignore_empty = False
     if loader.color_type in _ORIENTATIONS.values():
         loader.color_type = _ORIENTATIONS[upright]
@@ -43,9 +45,10 @@ def load_source(
     except FileNotFoundError:
         raise
     except Exception as error:  # decoders raise all kinds
+        reason = str(error).removeprefix(f'{source.path}: ')
         raise ValueError(
             f'{source.path}: does not read as a picture '
-            f'({type(error).__name__}: {error})'
+            f'({type(error).__name__}: {reason})'
         ) from error
 
 

@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from mmpretrain.structures import DataSample
 
@@ -15,8 +14,11 @@ from projects.scm.visualization import (
     overlay_heatmap,
     tile_panels,
 )
+from projects.scm.visualization.drawing import resize_to_height
 
 HEIGHTS = (320, 640)
+MAX_MAPS = 20
+"""Maps drawn of one picture."""
 
 
 def draw_result(
@@ -38,9 +40,7 @@ def draw_result(
     height, width = image.shape[:2]
     # Small pictures are enlarged so that tags can be read.
     drawn_height = int(np.clip(height, *HEIGHTS))
-    drawn_width = max(1, round(width * drawn_height / height))
-    flag = cv2.INTER_AREA if drawn_height < height else cv2.INTER_LINEAR
-    canvas = cv2.resize(image, (drawn_width, drawn_height), interpolation=flag)
+    canvas = resize_to_height(image, drawn_height)
 
     def name(label: int) -> str:
         return classes[label] if classes else f'class {label}'
@@ -63,7 +63,8 @@ def draw_result(
             draw_boxes(canvas, boxes, PRED_COLOR, tags),
         )
     ]
-    for label, score_map in zip(labels, sample.score_maps, strict=True):
+    drawn = list(zip(labels, sample.score_maps, strict=True))[:MAX_MAPS]
+    for label, score_map in drawn:
         own = boxes[(instances.labels == label).numpy()]
         heat = overlay_heatmap(canvas, score_map.numpy())
         panels.append(
@@ -72,4 +73,8 @@ def draw_result(
                 draw_boxes(heat, own, PRED_COLOR),
             )
         )
+    if len(labels) > MAX_MAPS:
+        caption, last = panels[-1]
+        more = f'{caption}\nand {len(labels) - MAX_MAPS} more maps'
+        panels[-1] = Panel(more, last)
     return tile_panels(panels, columns=3, height=drawn_height)

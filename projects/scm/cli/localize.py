@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from projects.scm.utils.trust import TRUST_HELP, trusted
+
 if TYPE_CHECKING:
     from projects.scm.apis.sources import FoundInputs, Source
 
@@ -95,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--no-pictures', action='store_true', help='write boxes alone')
     add('--device', help='defaults to an accelerator if there is one')
+    add('--trust', action='store_true', help=TRUST_HELP)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -134,9 +137,10 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     names = None
     if args.classes is not None:
         names = Path(args.classes).read_text(encoding='utf-8').splitlines()
-    inferencer = WSOLInferencer(
-        args.model, args.checkpoint, args.device, classes=names
-    )
+    with trusted(args.trust):
+        inferencer = WSOLInferencer(
+            args.model, args.checkpoint, args.device, classes=names
+        )
     classes = inferencer.classes or [
         str(index) for index in range(inferencer.model.head.num_classes)
     ]

@@ -15,12 +15,14 @@ from .backbones import (
 )
 from .calibration import ActivationDiffusionBlock, SpatialCalibration
 from .heads import ConformerSCMHead, SCMHead, TSCAMHead
+from .pretrained import FittingPretrainedInit
 from .tta import FlipTTA
 
 __all__ = [
     'TSCAMEVA02',
     'ActivationDiffusionBlock',
     'ConformerSCMHead',
+    'FittingPretrainedInit',
     'FlipTTA',
     'SCMHead',
     'SpatialCalibration',

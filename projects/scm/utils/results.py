@@ -2,7 +2,6 @@
 """Reads the files that ``tools/test.py --out`` writes."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ __all__ = ['load_test_run']
 def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
     """Read what a test run says of its images.
 
-    A pickle runs code when it is read: open files of people you trust.
+    Only containers, numbers, arrays and tensors are read; a pickle that
+    holds anything else is refused, and no code of it is run.
 
     Args:
         path (str | os.PathLike): A file that ``tools/test.py --out`` wrote.
@@ -24,7 +24,8 @@ def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no such pickle; the message names it.
+        ValueError: If the file is no such pickle, or holds more than plain
+            results; the message names it.
     """
     path = Path(path)
     if not path.is_file():
@@ -33,10 +34,10 @@ def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
         raise ValueError(
             f'{path}: expected a .pkl or .pickle file of tools/test.py --out'
         )
-    try:
-        items = pickle.loads(path.read_bytes())
-    except Exception as error:
-        raise ValueError(f'{path}: not a readable pickle ({error})') from error
+    # Not above: the checks of the environment come before torch.
+    from .safe_reading import read_pickle
+
+    items = read_pickle(path)
     if not isinstance(items, list) or not items:
         length = len(items) if hasattr(items, '__len__') else '?'
         raise ValueError(

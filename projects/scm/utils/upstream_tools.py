@@ -10,6 +10,7 @@ are those of the mmpretrain that is installed. Around them:
 * ``--tta`` needs a config that says how maps and boxes are un-flipped;
 * ``--cfg-options data_root=…`` moves the data of all dataloaders;
 * a work folder that another training writes into is refused;
+* ``--trust`` lets checkpoints run code, which nothing else does;
 * dataloaders without worker processes are not asked to keep them alive;
 * ``--launcher pytorch`` works without an accelerator, on gloo.
 """
@@ -17,19 +18,22 @@ are those of the mmpretrain that is installed. Around them:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import gc
 import importlib
 import importlib.util
 import os
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from torch import distributed
 
 from .config_options import move_data_root
+from .trust import TRUST_HELP, trusted
 
 #: What is used of a script of mmpretrain.
 _SCRIPT_PARTS = ('parse_args', 'merge_args', 'main')
@@ -42,6 +46,7 @@ def run_upstream_tool(name: str) -> None:
         name: 'train' or 'test'.
     """
     tool = load_upstream_tool(name)
+    add_trust_option(tool)
     parse_args, merge_args = tool.parse_args, tool.merge_args
 
     def checked_parse_args() -> argparse.Namespace:
@@ -49,6 +54,7 @@ def run_upstream_tool(name: str) -> None:
         check_files(args)
         # Configs of before version 0.2 name projects.scm alone.
         importlib.import_module('projects.scm.register')
+        door.enter_context(trusted(getattr(args, 'trust', False)))
         return args
 
     from projects.scm.engine.work_folder import prepare_work_folder
@@ -70,8 +76,10 @@ def run_upstream_tool(name: str) -> None:
 
     tool.parse_args = checked_parse_args
     tool.merge_args = adapted_merge_args
+    door = contextlib.ExitStack()
     try:
-        tool.main()
+        with door:
+            tool.main()
         if distributed.is_initialized():
             # No process leaves while another may still talk to it.
             distributed.barrier()
@@ -131,6 +139,23 @@ def load_upstream_tool(name: str) -> ModuleType:
             'is not supported'
         )
     return tool
+
+
+def add_trust_option(tool: ModuleType) -> None:
+    """Give a tool of mmpretrain the option ``--trust``, help included.
+
+    Args:
+        tool: Of :func:`load_upstream_tool`.
+    """
+
+    class Parser(argparse.ArgumentParser):
+        def parse_args(self, *args: Any, **kwargs: Any) -> argparse.Namespace:
+            self.add_argument('--trust', action='store_true', help=TRUST_HELP)
+            return super().parse_args(*args, **kwargs)
+
+    tool.argparse = SimpleNamespace(
+        **{**vars(argparse), 'ArgumentParser': Parser}
+    )
 
 
 def check_files(args: argparse.Namespace) -> None:

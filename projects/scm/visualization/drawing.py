@@ -45,6 +45,9 @@ PRED_COLOR = (230, 159, 0)
 MASK_COLOR = (0, 158, 115)
 """Bluish green: the outline of a binary mask."""
 
+MAX_ASPECT = 6
+"""Largest width of a drawn picture, in its height."""
+
 _INFERNO = cv2.applyColorMap(
     np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO
 )[:, 0, ::-1]
@@ -71,19 +74,23 @@ def line_width(size_hw: Sequence[int]) -> int:
 def resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
     """Resize a picture to ``height``, keeping its aspect.
 
+    A picture that is very wide gets ``MAX_ASPECT * height`` wide and lower
+    instead, so that no drawing takes more memory than a few pictures.
+
     Args:
         image (np.ndarray): uint8 ``(H, W, 3)``.
         height (int): Pixels.
 
     Returns:
-        np.ndarray: uint8 ``(height, W', 3)``.
+        np.ndarray: uint8 ``(H', W', 3)``, ``H'`` at most ``height``.
     """
     check_image(image)
     old_h, old_w = image.shape[:2]
-    if old_h == height:
+    scale = min(height / old_h, MAX_ASPECT * height / old_w)
+    if scale == 1:
         return image
-    size = (max(1, round(old_w * height / old_h)), height)
-    flag = cv2.INTER_AREA if height < old_h else cv2.INTER_CUBIC
+    size = (max(1, round(old_w * scale)), max(1, round(old_h * scale)))
+    flag = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(image, size, interpolation=flag)
 
 

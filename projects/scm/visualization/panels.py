@@ -48,7 +48,8 @@ def tile_panels(
         panels (Sequence[Panel]): At least one; their pictures may differ in
             size and aspect.
         columns (int, optional): Panels a row. Defaults to None: all in one.
-        height (int): Height of every picture in pixels. Defaults to 224.
+        height (int): Height of every picture in pixels, but for very wide
+            ones; see :func:`resize_to_height`. Defaults to 224.
         gap (int): White space between and around panels. Defaults to 8.
 
     Returns:
@@ -65,7 +66,8 @@ def tile_panels(
             f'{columns} and {height}'
         )
     images = [resize_to_height(panel.image, height) for panel in panels]
-    cell_w = max(image.shape[1] for image in images)
+    # Captions need some room, however narrow the pictures are.
+    cell_w = max(height // 2, *(image.shape[1] for image in images))
     font = load_font(max(9, height // 18))
     probe = ImageDraw.Draw(Image.new('RGB', (1, 1)))
     captions = [_fit(probe, p.caption, cell_w, font) for p in panels]
@@ -86,7 +88,8 @@ def tile_panels(
         x = gap + column * step_x
         y = gap + row * step_y
         offset = (cell_w - image.shape[1]) // 2
-        sheet.paste(Image.fromarray(image), (x + offset, y))
+        below = (height - image.shape[0]) // 2
+        sheet.paste(Image.fromarray(image), (x + offset, y + below))
         draw.multiline_text(
             (x + cell_w / 2, y + height + gap // 2),
             caption,

@@ -8,6 +8,8 @@ import numpy as np
 from mmengine.fileio import get
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from projects.scm.utils.pictures import image_to_8bit
+
 __all__ = ['open_picture', 'read_picture']
 
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -35,7 +37,8 @@ def open_picture(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it does not decode, or has another size.
+        ValueError: If it does not decode, has another size, or values whose
+            range is not known.
     """
     try:
         image = Image.open(io.BytesIO(get(path)))
@@ -56,7 +59,7 @@ def open_picture(
                 f'{path}: is {size[0]}x{size[1]} pixels, but the test run '
                 f'saw {size_wh[0]}x{size_wh[1]} (ori_shape)'
             )
-    return image.convert('RGB')
+    return image_to_8bit(image, path).convert('RGB')
 
 
 def read_picture(

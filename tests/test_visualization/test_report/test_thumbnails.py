@@ -62,10 +62,31 @@ def test_side_follows_the_budget(pictures):
 
 def test_pictures_are_found_under_the_root(tmp_path, monkeypatch):
     (tmp_path / 'a.jpg').touch()
-    assert locate('a.jpg', tmp_path) == tmp_path / 'a.jpg'
+    assert locate(['a.jpg'], tmp_path) == [tmp_path / 'a.jpg']
     # absolute paths stay what they are
-    assert locate(str(tmp_path / 'a.jpg'), '/elsewhere').is_file()
+    [found] = locate([str(tmp_path / 'a.jpg')], '/elsewhere')
+    assert found.is_file()
     monkeypatch.chdir(tmp_path)
-    assert locate('a.jpg', None).is_file()
+    assert locate(['a.jpg'], None)[0].is_file()
     with pytest.raises(FileNotFoundError, match=r'b.jpg.*--data-root'):
-        locate('b.jpg', tmp_path)
+        locate(['b.jpg'], tmp_path)
+
+
+@pytest.mark.parametrize('start', ['/home/x/birds/', 'C:\\birds\\', 'birds/'])
+@pytest.mark.parametrize('inside', [True, False])
+def test_pictures_tested_elsewhere(tmp_path, start, inside) -> None:
+    """What all paths begin with is left out, the same of all."""
+    tails = ['images/1.wren/a.jpg', 'images/2.crow/a.jpg']
+    for tail in tails:
+        (tmp_path / tail).parent.mkdir(parents=True)
+        (tmp_path / tail).write_bytes(b'')
+    slash = '\\' if '\\' in start else '/'
+    named = [start + tail.replace('/', slash) for tail in tails]
+    root = tmp_path / 'images' if inside else tmp_path
+    assert locate(named, root) == [tmp_path / tail for tail in tails]
+    (tmp_path / tails[1]).unlink()
+    with pytest.raises(FileNotFoundError, match=r'2\.crow.*1 of 2 are mis'):
+        locate(named, root)
+    (tmp_path / tails[0]).unlink()
+    with pytest.raises(FileNotFoundError, match=r'no end of that is below'):
+        locate(named, root)

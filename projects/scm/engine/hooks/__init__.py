@@ -2,6 +2,7 @@
 """Hooks: pictures, scalars, checkpoints, seeds, checks."""
 
 from .calibration_log_hook import CalibrationLogHook
+from .checkpoint_fit_hook import CheckpointFitHook
 from .class_count_hook import ClassCountHook
 from .durable_checkpoint_hook import DurableCheckpointHook
 from .iteration_seed_hook import IterationSeedHook
@@ -11,6 +12,7 @@ from .visualization_hook import WSOLVisualizationHook
 
 __all__ = [
     'CalibrationLogHook',
+    'CheckpointFitHook',
     'ClassCountHook',
     'DurableCheckpointHook',
     'IterationSeedHook',

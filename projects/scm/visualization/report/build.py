@@ -58,7 +58,8 @@ def build_report(
         classes (str | Path, optional): File with a class name a line.
             Defaults to None: the folders of the images, where each class has
             one of its own.
-        data_root (str | Path, optional): Where relative image paths start.
+        data_root (str | Path, optional): Where the images are now; see
+            :func:`~projects.scm.visualization.report.thumbnails.locate`.
             Defaults to None: the working folder.
         max_mb (float): Largest page in 10⁶ bytes; decides how large pictures
             are. Defaults to 60.
@@ -79,7 +80,7 @@ def build_report(
     runs = align_runs([load_records(path) for path in results], names)
     first = runs[0]
     named = read_class_names(classes) if classes else folder_names(first)
-    paths = [locate(record.img_path, data_root) for record in first]
+    paths = locate([record.img_path for record in first], data_root)
     sizes = [record.size_wh for record in first]
 
     measures = [

@@ -4,7 +4,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from PIL import Image
@@ -19,27 +19,61 @@ _QUALITY = 70
 _PROBES = 24
 
 
-def locate(img_path: str, data_root: str | Path | None) -> Path:
-    """Find the picture a test run names.
+def locate(
+    img_paths: Sequence[str], data_root: str | Path | None = None
+) -> list[Path]:
+    """Find the pictures a test run names.
+
+    Below ``data_root`` the paths are tried with less and less of their
+    beginning, until the first picture is there; the same beginning is then
+    left out of all. So pictures that were tested elsewhere are found.
 
     Args:
-        img_path (str): As the test run wrote it.
-        data_root (str | Path, optional): A folder that relative paths are
-            under.
+        img_paths (Sequence[str]): As the test run wrote them.
+        data_root (str | Path, optional): The folder of the pictures, or one
+            above it. Not used for absolute paths that exist. Defaults to
+            None: paths are taken as they are, from the working folder.
 
     Returns:
-        Path: The file.
+        list[Path]: The files.
 
     Raises:
-        FileNotFoundError: If it is not there.
+        FileNotFoundError: If one is not there.
     """
-    path = Path(data_root or '.') / img_path
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path}: no such picture; relative paths start at the working '
-            'folder of the test run, give it as --data-root'
+    first = Path(img_paths[0])
+    if data_root is None or (first.is_absolute() and first.is_file()):
+        paths = [Path(path) for path in img_paths]
+        advice = (
+            'give the folder where the pictures are now as --data-root, or '
+            'run this in the working folder of the test run'
         )
-    return path
+    else:
+        parts = [_parts(path) for path in img_paths]
+        cuts = range(len(parts[0]))
+        found = (
+            cut for cut in cuts if Path(data_root, *parts[0][cut:]).is_file()
+        )
+        cut = next(found, 0)
+        paths = [Path(data_root, *part[cut:]) for part in parts]
+        advice = (
+            f'the test run named {img_paths[0]}; no end of that is below '
+            f'--data-root {data_root}'
+            if not paths[0].is_file()
+            else f'{paths[0]} is there'
+        )
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f'{missing[0]}: no such picture ({len(missing)} of {len(paths)} '
+            f'are missing); {advice}'
+        )
+    return paths
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """Parts of a path of any system, without its root."""
+    parts = PureWindowsPath(path)
+    return parts.relative_to(parts.anchor).parts
 
 
 def encode_thumbnail(path: Path, side: int, size_wh: tuple[int, int]) -> bytes:

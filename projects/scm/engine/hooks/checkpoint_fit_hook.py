@@ -1,0 +1,94 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Refuses checkpoints that do not fit the model of a run."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from mmpretrain.registry import HOOKS
+from torch import nn
+
+from projects.scm.utils.weights import (
+    CALIBRATION,
+    Fit,
+    check_fit,
+    find_weights,
+    load_fitting,
+    refuse_official,
+)
+
+# What may be absent, or of another shape: what prediction does not use, and
+# the head where training begins with other classes.
+_CALIBRATIONS = (CALIBRATION, f'classifier.{CALIBRATION}')
+_HEADS = ('head.', 'classifier.head.')
+
+
+@HOOKS.register_module()
+class CheckpointFitHook(Hook):
+    """Look at what a checkpoint fills before anything is run with it.
+
+    MMEngine loads what fits and logs the rest, so that a run with a foreign
+    file goes on with random weights. Here:
+
+    * a test needs every weight but the calibration's;
+    * ``load_from`` needs every weight but the head's.
+
+    Of ``--resume`` :class:`ResumeCheckHook` takes care.
+
+    Models that are split over devices (FSDP) are left to MMEngine.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._found: tuple[Fit, list[str], list[str]] | None = None
+
+    def after_load_checkpoint(
+        self, runner: Runner, checkpoint: dict[str, Any]
+    ) -> None:
+        """See what fits; what is then right depends on what is run.
+
+        Raises:
+            ValueError: If there are no weights at all, or odd numbers.
+        """
+        if runner._resume:
+            return
+        model = _unwrap(runner.model)
+        path = _path(runner)
+        weights = find_weights(checkpoint, path)
+        refuse_official(weights, path)
+        if model is not None:
+            fit = load_fitting(model, weights, path)
+            self._found = fit, list(weights), list(model.state_dict())
+
+    def before_train(self, runner: Runner) -> None:
+        """Check what training starts from."""
+        self._check(runner, _HEADS)
+
+    def before_val(self, runner: Runner) -> None:
+        """Check, if nothing but validation is run."""
+        self._check(runner, _CALIBRATIONS)
+
+    def before_test(self, runner: Runner) -> None:
+        """Check what is tested."""
+        self._check(runner, _CALIBRATIONS)
+
+    def _check(self, runner: Runner, optional: tuple[str, ...]) -> None:
+        if self._found is not None:
+            found, self._found = self._found, None
+            check_fit(*found, _path(runner), optional)
+
+
+def _path(runner: Runner) -> str:
+    """What is loaded, for messages."""
+    return str(runner._load_from)
+
+
+def _unwrap(model: nn.Module) -> nn.Module | None:
+    """The model within wrappers; None if its weights are split."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        if 'FullyShardedDataParallel' in type(model).__name__:
+            return None
+        model = model.module
+    return model

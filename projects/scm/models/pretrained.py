@@ -1,0 +1,78 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""``init_cfg=dict(type='Pretrained', …)`` that refuses what does not fit."""
+
+from mmengine.model.weight_init import (
+    WEIGHT_INITIALIZERS,
+    PretrainedInit,
+    update_init_info,
+)
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from projects.scm.utils.weights import check_fit, find_weights, load_fitting
+
+_CURE = (
+    'init_cfg takes prefix=... to name the part of a file that is meant; '
+    'init_cfg=None trains from random weights'
+)
+
+
+@WEIGHT_INITIALIZERS.register_module(name='Pretrained', force=True)
+class FittingPretrainedInit(PretrainedInit):
+    """MMEngine's initialiser; models of this project must be filled.
+
+    MMEngine loads what fits, and trains on even where nothing does. Models
+    that have no part of this project are initialised as ever.
+    """
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights.
+
+        Args:
+            module (nn.Module): A backbone, or a whole model, whose head may
+                be absent in the file or of another shape.
+
+        Raises:
+            ValueError: If other weights are missing, too many, or of another
+                shape; the message names the file, names, shapes and a cure.
+        """
+        if not any(_is_ours(part) for part in module.modules()):
+            super().__call__(module)
+            return
+        weights = self._read()
+        fit = load_fitting(module, weights, self.checkpoint)
+        check_fit(
+            fit,
+            weights,
+            module.state_dict(),
+            self.checkpoint,
+            optional=('head.',),
+            cure=_CURE,
+        )
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=self._get_init_info())
+
+    def _read(self) -> dict[str, Tensor]:
+        """Weights below the prefix, without it."""
+        content = CheckpointLoader.load_checkpoint(
+            self.checkpoint, map_location=self.map_location, logger='current'
+        )
+        weights = find_weights(content, self.checkpoint)
+        if self.prefix is None:
+            return weights
+        prefix = self.prefix.removesuffix('.') + '.'
+        inner = {
+            name[len(prefix) :]: value
+            for name, value in weights.items()
+            if name.startswith(prefix)
+        }
+        if not inner:
+            raise ValueError(
+                f'{self.checkpoint}: has no weights below prefix={prefix!r}; '
+                f'its first names are {", ".join(list(weights)[:5])}. {_CURE}'
+            )
+        return inner
+
+
+def _is_ours(module: nn.Module) -> bool:
+    return type(module).__module__.startswith('projects.scm.')

@@ -1,0 +1,124 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Fetches files by HTTP: with time-outs, a limit of size, and a bar."""
+
+import hashlib
+import os
+import tempfile
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+import torch
+from mmengine.dist import barrier, get_rank
+from rich.console import Console
+from rich.progress import wrap_file
+
+__all__ = ['cache_path', 'download']
+
+TIMEOUT_S = 30
+"""Longest wait for a connection, and for the next bytes, in seconds."""
+MAX_BYTES = 32 * 2**30
+"""Largest file that is fetched."""
+_CHUNK = 1 << 20
+
+
+def cache_path(url: str) -> Path:
+    """Where a file is kept: its name, preceded by a digest of its address.
+
+    Args:
+        url (str): An address.
+
+    Returns:
+        Path: In ``checkpoints`` of ``torch.hub.get_dir()``, which
+        ``TORCH_HOME`` moves.
+    """
+    name = PurePosixPath(unquote(urlsplit(url).path)).name or 'checkpoint'
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return Path(torch.hub.get_dir(), 'checkpoints', f'{digest}-{name[-100:]}')
+
+
+def download(
+    url: str,
+    timeout_s: float | None = None,
+    max_bytes: int | None = None,
+) -> Path:
+    """Fetch a file once, and keep it.
+
+    In a distributed run the first process fetches, the others wait; those
+    on other machines then fetch their own.
+
+    Args:
+        url (str): ``http://`` or ``https://``.
+        timeout_s (float, optional): Longest wait for a connection and for
+            the next bytes, in seconds. Defaults to None: ``TIMEOUT_S``.
+        max_bytes (int, optional): Largest size. Defaults to None:
+            ``MAX_BYTES``.
+
+    Returns:
+        Path: The file, whole; see :func:`cache_path`.
+
+    Raises:
+        ConnectionError: If the server does not answer, breaks off or sends
+            less than it said.
+        ValueError: If it is no such address, or the file is too large.
+    """
+    if urlsplit(url).scheme.lower() not in ('http', 'https'):
+        raise ValueError(f'{url}: expected an address of http:// or https://')
+    file = cache_path(url)
+    try:
+        if get_rank() == 0 and not file.is_file():
+            _fetch(url, file, timeout_s or TIMEOUT_S, max_bytes or MAX_BYTES)
+    finally:
+        barrier()
+    if not file.is_file():
+        _fetch(url, file, timeout_s or TIMEOUT_S, max_bytes or MAX_BYTES)
+    return file
+
+
+def _fetch(url: str, file: Path, timeout_s: float, max_bytes: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp('.partial', file.name, file.parent)
+    try:
+        with os.fdopen(handle, 'wb') as target:
+            _copy(url, target, timeout_s, max_bytes)
+        os.replace(partial, file)
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(
+            f'{url}: not fetched ({type(error).__name__}: {error}); waited '
+            f'{timeout_s:g} s at most for each answer'
+        ) from error
+    finally:
+        if os.path.exists(partial):
+            os.unlink(partial)
+
+
+def _copy(
+    url: str, target: BinaryIO, timeout_s: float, max_bytes: int
+) -> None:
+    request = Request(url, headers={'User-Agent': 'scm-wsol'})
+    with urlopen(request, timeout=timeout_s) as answer:
+        said = answer.headers.get('Content-Length')
+        size = int(said) if said and said.isdecimal() else None
+        if size is not None and size > max_bytes:
+            raise ValueError(
+                f'{url}: has {size} bytes, expected at most {max_bytes}'
+            )
+        got = 0
+        with wrap_file(
+            answer,
+            size or 0,
+            description=cache_path(url).name[17:],
+            console=Console(stderr=True),
+        ) as source:
+            while chunk := source.read(_CHUNK):
+                got += len(chunk)
+                if got > max_bytes:
+                    raise ValueError(
+                        f'{url}: has more than {max_bytes} bytes, which is '
+                        'the limit'
+                    )
+                target.write(chunk)
+        if size is not None and got != size:
+            raise ConnectionError(f'broke off after {got} of {size} bytes')

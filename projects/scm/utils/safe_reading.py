@@ -1,0 +1,389 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Reads PyTorch files and pickles without running code that they may hold.
+
+A pickle names functions and calls them. Here it may name only what weights,
+the state of a training and the results of a test run are made of; wherever
+the real function does more than rebuilding data (``getattr`` hands out any
+attribute of anything), a bounded one of the same name stands in.
+"""
+
+import argparse
+import io
+import os
+import pickle
+import re
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+__all__ = ['read_pickle', 'read_torch_file']
+
+#: Largest tensor that may repeat few numbers of a file.
+_MAX_STRETCHED = 1 << 20
+#: Statistics that every HistoryBuffer has; it keeps them in its state.
+_STATISTICS = ('current', 'max', 'mean', 'min')
+_HISTORY = ('max_length', '_log_history', '_count_history')
+
+_OTHER_FILES = (
+    (
+        b'version https://git-lfs.github.com',
+        'a Git LFS pointer: fetch the file that it stands for with '
+        '`git lfs pull`',
+    ),
+    (
+        b'<',
+        'a web page or XML: fetch the file itself, not the page about it',
+    ),
+)
+
+
+def _stands_for(*names: str) -> Callable:
+    """Note the full names under which a pickle asks for a function."""
+
+    def note(function: Callable) -> Callable:
+        for name in names:
+            _STAND_INS[name] = function
+        return function
+
+    return note
+
+
+_STAND_INS: dict[str, Any] = {}
+
+
+@_stands_for('mmengine.logging.history_buffer.HistoryBuffer')
+class _History(HistoryBuffer):
+    """Becomes a HistoryBuffer of numbers alone.
+
+    The state that a HistoryBuffer is saved with also replaces the statistics
+    of all buffers of the process.
+    """
+
+    def __setstate__(self, state: dict) -> None:
+        self.__class__ = HistoryBuffer
+        self.__setstate__({name: state[name] for name in _HISTORY})
+
+
+@_stands_for('builtins.getattr')
+def _statistic(owner: Any, name: str) -> Callable:
+    """One of the statistics that a HistoryBuffer is saved with."""
+    if owner not in (_History, HistoryBuffer) or name not in _STATISTICS:
+        raise UnpicklingError(
+            f'GLOBAL builtins.getattr of {name!r}, which is no statistic of a '
+            'HistoryBuffer'
+        )
+    return getattr(HistoryBuffer, name)
+
+
+@_stands_for(
+    'numpy.core.multiarray._reconstruct', 'numpy._core.multiarray._reconstruct'
+)
+def _empty_array(kind: type, *_: Any) -> np.ndarray:
+    """An array that its state will fill."""
+    if kind is not np.ndarray:
+        raise UnpicklingError(f'GLOBAL {kind} as an array')
+    return np.ndarray.__new__(np.ndarray, (0,), 'b')
+
+
+@_stands_for('numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar')
+def _scalar(dtype: np.dtype, data: bytes) -> np.generic:
+    """A number from its bytes."""
+    return np.frombuffer(data, dtype, count=1)[0]
+
+
+@_stands_for(
+    'numpy.core.numeric._frombuffer', 'numpy._core.numeric._frombuffer'
+)
+def _array_of_bytes(
+    data: bytes, dtype: np.dtype, shape: tuple, order: str
+) -> np.ndarray:
+    """An array as pickles of protocol 5 keep it."""
+    return np.frombuffer(data, dtype).reshape(shape, order=order).copy()
+
+
+# What holds data alone, and rebuilds without doing anything.
+_PLAIN = {
+    'argparse.Namespace': argparse.Namespace,
+    'numpy.ndarray': np.ndarray,
+    'numpy.dtype': np.dtype,
+    **{
+        f'numpy.dtypes.{type(np.dtype(code)).__name__}': type(np.dtype(code))
+        for code in '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
+    },
+}
+_IN_CHECKPOINTS = {**_PLAIN, **_STAND_INS}
+
+
+def read_torch_file(
+    source: str | os.PathLike | BinaryIO,
+    name: str | None = None,
+    map_location: Any = 'cpu',
+    trust: bool = False,
+) -> Any:
+    """Read what ``torch.save`` wrote, or a safetensors file.
+
+    Args:
+        source (str | PathLike | BinaryIO): A file, or its content.
+        name (str, optional): What messages call it. Defaults to None: the
+            path.
+        map_location (Any): As of ``torch.load``. Defaults to ``'cpu'``.
+        trust (bool): Read it even where it holds more than weights and
+            plain data; this can run any code. Defaults to False.
+
+    Returns:
+        Any: Its content.
+
+    Raises:
+        ValueError: If it is no such file, is damaged, or must be trusted.
+    """
+    name = str(source) if name is None else name
+    if hasattr(source, 'read'):
+        return _read_stream(source, name, map_location, trust)
+    with open(source, 'rb') as file:
+        return _read_stream(file, name, map_location, trust)
+
+
+def _read_stream(
+    file: BinaryIO, name: str, map_location: Any, trust: bool
+) -> Any:
+    _check_kind(file, name)
+    if _is_safetensors(file):
+        return _read_safetensors(file, name)
+    try:
+        _check_members(file, name)
+        if trust:
+            return torch.load(
+                file, map_location=map_location, weights_only=False
+            )
+        with torch.serialization.safe_globals(_as_torch_asks()):
+            return torch.load(
+                file, map_location=map_location, weights_only=True
+            )
+    except UnpicklingError as error:
+        unsafe = _unsafe_name(error)
+        if unsafe is None:
+            raise ValueError(f'{name}: no checkpoint ({error})') from error
+        raise ValueError(
+            f'{name}: holds {unsafe}, beside weights; reading that can '
+            'run code. If you trust where the file comes from, read it '
+            'with --trust'
+        ) from error
+    except ValueError:
+        raise
+    except Exception as error:  # of a damaged file, anything
+        raise ValueError(
+            f'{name}: no checkpoint ({type(error).__name__}: {error})'
+        ) from error
+
+
+def _as_torch_asks() -> list:
+    """The allow-list: PyTorch looks an object up by the name it bears."""
+    allowed = []
+    for full_name, thing in _IN_CHECKPOINTS.items():
+        if full_name in _STAND_INS:
+            thing = _named(thing, full_name)
+        allowed.append(thing)
+    return allowed
+
+
+def _named(thing: Any, full_name: str) -> Any:
+    """``thing`` under a full name; a function gets a shell for each."""
+    module, _, name = full_name.rpartition('.')
+    if not isinstance(thing, type):
+        function = thing
+
+        def thing(*args: Any) -> Any:
+            return function(*args)
+
+    thing.__module__, thing.__qualname__ = module, name
+    return thing
+
+
+def _unsafe_name(error: Exception) -> str | None:
+    """What a file asked for that it must not have, from PyTorch's words."""
+    found = re.search(
+        r'GLOBAL (\S+)|unrecognized function ([^\n]+)|but got ([^\n]+)',
+        str(error),
+    )
+    return next(filter(None, found.groups()), None) if found else None
+
+
+def _check_kind(file: BinaryIO, name: str) -> None:
+    """Name files that are something else altogether."""
+    start = file.read(512)
+    file.seek(0)
+    if not start:
+        raise ValueError(f'{name}: no checkpoint (the file is empty)')
+    stripped = start.lstrip(b'\xef\xbb\xbf \t\r\n')
+    for beginning, kind in _OTHER_FILES:
+        if stripped.startswith(beginning):
+            raise ValueError(f'{name}: no checkpoint, but {kind}')
+
+
+def _check_members(file: BinaryIO, name: str) -> None:
+    """Compare checksums, which PyTorch's own reader leaves unread."""
+    if not zipfile.is_zipfile(file):
+        file.seek(0)
+        return
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        for member in members:
+            if not member.CRC:  # torch.serialization.set_crc32_options(False)
+                continue
+            try:
+                with archive.open(member) as content:
+                    while content.read(1 << 24):
+                        pass
+            except (zipfile.BadZipFile, EOFError, OSError) as error:
+                raise ValueError(
+                    f'{name}: damaged, {member.filename} differs from its '
+                    f'checksum ({error}); fetch or write the file again'
+                ) from error
+    file.seek(0)
+
+
+def _is_safetensors(file: BinaryIO) -> bool:
+    start = file.read(10)
+    file.seek(0)
+    return len(start) == 10 and start[8:] == b'{"'
+
+
+def _read_safetensors(file: BinaryIO, name: str) -> dict[str, Any]:
+    try:
+        from safetensors.torch import load
+    except ModuleNotFoundError:
+        raise ValueError(
+            f'{name}: is a safetensors file; reading it needs `pip install '
+            'safetensors`'
+        ) from None
+    try:
+        return load(file.read())
+    except Exception as error:  # of a damaged file, anything
+        raise ValueError(f'{name}: no checkpoint ({error})') from error
+
+
+class _ResultReader(pickle.Unpickler):
+    """Unpickles containers, numbers, arrays and tensors.
+
+    What it hands out are types that cannot be changed, and methods of this
+    reader, so that nothing a file sets on them outlives it.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a pickle may name.
+
+        Raises:
+            UnpicklingError: For everything else.
+        """
+        full_name = f'{module}.{name}'
+        if full_name in _RESULT_TYPES:
+            return _RESULT_TYPES[full_name]
+        if full_name in _STAND_INS and 'numpy' in module:
+            return _Caller(_STAND_INS[full_name])
+        if full_name in _RESULT_FUNCTIONS:
+            return _Caller(_RESULT_FUNCTIONS[full_name])
+        raise UnpicklingError(f'GLOBAL {full_name}')
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Nothing is kept outside of the file."""
+        raise UnpicklingError('GLOBAL of a persistent id')
+
+
+class _Caller:
+    """Calls a function, and takes no attributes."""
+
+    __slots__ = ('__call',)
+
+    def __init__(self, function: Callable) -> None:
+        object.__setattr__(self, '_Caller__call', function)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.__call(*args)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise UnpicklingError(f'GLOBAL of a changed function ({name})')
+
+
+def _storage(content: bytes) -> Any:
+    """A storage, which ``torch.save`` wrote within the pickle."""
+    return torch.load(io.BytesIO(content), weights_only=True)
+
+
+def _tensor(
+    storage: Any, offset: int, size: tuple, stride: tuple, *_: Any
+) -> torch.Tensor:
+    """A tensor on its storage, without gradient and hooks."""
+    if not isinstance(storage, torch.storage.TypedStorage):
+        raise UnpicklingError(f'GLOBAL {type(storage)} as a storage')
+    tensor = torch._utils._rebuild_tensor(storage, offset, size, stride)
+    held = tensor.untyped_storage().nbytes() // tensor.element_size()
+    if tensor.numel() > max(held, _MAX_STRETCHED):
+        raise UnpicklingError(
+            f'a tensor of shape {tuple(size)} on {held} numbers'
+        )
+    return tensor
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Bytes as pickles of protocol 2 keep them."""
+    if encoding != 'latin1':
+        raise UnpicklingError(f'bytes encoded as {encoding!r}')
+    return text.encode('latin1')
+
+
+_RESULT_TYPES = {
+    **{k: v for k, v in _PLAIN.items() if k.startswith('numpy.')},
+    'builtins.bytearray': bytearray,
+    'builtins.complex': complex,
+    'builtins.frozenset': frozenset,
+    'builtins.set': set,
+    '__builtin__.set': set,
+    '__builtin__.frozenset': frozenset,
+    'collections.OrderedDict': OrderedDict,
+    'torch.Size': torch.Size,
+}
+_RESULT_FUNCTIONS = {
+    '_codecs.encode': _encode,
+    'torch._utils._rebuild_tensor_v2': _tensor,
+    'torch.storage._load_from_bytes': _storage,
+}
+
+
+def read_pickle(path: str | os.PathLike) -> Any:
+    """Read a pickle of containers, numbers, arrays and tensors.
+
+    Args:
+        path (str | PathLike): A file, as ``tools/test.py --out`` writes.
+
+    Returns:
+        Any: Its content, tensors on the CPU.
+
+    Raises:
+        ValueError: If it is no pickle, or holds anything else.
+    """
+    with open(path, 'rb') as file:
+        try:
+            return _ResultReader(file).load()
+        except UnpicklingError as error:
+            unsafe = _unsafe_name(error)
+            if unsafe is None:
+                raise ValueError(
+                    f'{path}: not a readable pickle ({error})'
+                ) from error
+            raise ValueError(
+                f'{path}: holds {unsafe}; expected results of a test run: '
+                'containers, numbers, arrays and tensors. Reading more can '
+                'run code, so it is not done'
+            ) from error
+        except Exception as error:  # of a damaged file, anything
+            raise ValueError(
+                f'{Path(path)}: not a readable pickle '
+                f'({type(error).__name__}: {error})'
+            ) from error
