@@ -13,12 +13,17 @@ default_hooks = dict(
     visualization=dict(type='WSOLVisualizationHook'),
     checkpoint_fit=dict(type='CheckpointFitHook'),
     class_count=dict(type='ClassCountHook'),
+    data_check=dict(type='DataCheckHook'),
     # Drop path of an iteration does not depend on what ran before it.
     iteration_seed=dict(type='IterationSeedHook'),
     resume_check=dict(type='ResumeCheckHook'),
     missed_validation=dict(type='MissedValidationHook'),
 )
 visualizer = dict(type='WSOLVisualizer')
+
+# Processes that wait for one that is frozen end with a message, seconds. On
+# several nodes rank 0 evaluates while the others wait: leave it the time.
+env_cfg = dict(dist_cfg=dict(timeout=1800))
 
 # Samples are seeded too: a resumed training equals an uninterrupted one.
 runner_type = 'WSOLRunner'

@@ -12,6 +12,7 @@ from test_engine.tiny_training import (
     Interrupted,
     InterruptHook,
     assert_same,
+    quick,
     read_state,
     tiny_config,
     train,
@@ -188,7 +189,8 @@ def test_copied_folder_leaves_the_original_alone(tiny_cub, tmp_path):
     )
     # Every later model is better: the best one before is removed.
     runner.register_hook(ForgetBest(), priority='NORMAL')
-    runner.train()
+    with quick():
+        runner.train()
     assert runner._load_from == str(copy / 'epoch_1.pth')
     assert {p: p.stat().st_mtime_ns for p in original.rglob('*')} == before
     assert len(list(copy.glob('best_*'))) == 1

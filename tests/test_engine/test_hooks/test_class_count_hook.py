@@ -44,3 +44,18 @@ def test_what_is_let_through():
     check_class_count(nn.Linear(1, 1), dataset_of('ant'))
     check_class_count(model_of(1), SimpleNamespace(metainfo={}))
     check_class_count(model_of(1), object())
+
+
+@pytest.mark.parametrize('classes', [['ant'], ['ant', 'bee']])
+def test_one_class_teaches_nothing(classes):
+    warnings = []
+    runner = SimpleNamespace(
+        model=model_of(2),
+        train_dataloader=SimpleNamespace(dataset=dataset_of(*classes)),
+        logger=SimpleNamespace(warning=warnings.append),
+    )
+    HOOKS.build({'type': 'ClassCountHook'}).before_train(runner)
+    assert len(warnings) == (len(classes) == 1)
+    if warnings:
+        assert "one class, 'ant'" in warnings[0]
+        assert 'nothing is learned' in warnings[0]

@@ -4,6 +4,7 @@
 from .calibration_log_hook import CalibrationLogHook
 from .checkpoint_fit_hook import CheckpointFitHook
 from .class_count_hook import ClassCountHook
+from .data_check_hook import DataCheckHook
 from .durable_checkpoint_hook import DurableCheckpointHook
 from .iteration_seed_hook import IterationSeedHook
 from .missed_validation_hook import MissedValidationHook
@@ -14,6 +15,7 @@ __all__ = [
     'CalibrationLogHook',
     'CheckpointFitHook',
     'ClassCountHook',
+    'DataCheckHook',
     'DurableCheckpointHook',
     'IterationSeedHook',
     'MissedValidationHook',

@@ -20,8 +20,16 @@ class ClassCountHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Check the training set."""
-        check_class_count(runner.model, runner.train_dataloader.dataset)
+        """Check the training set, and warn of one that teaches nothing."""
+        dataset = runner.train_dataloader.dataset
+        check_class_count(runner.model, dataset)
+        classes = getattr(dataset, 'metainfo', {}).get('classes')
+        if classes is not None and len(classes) == 1:
+            runner.logger.warning(
+                f'the training set has one class, {classes[0]!r}: cross '
+                'entropy of a single class is 0, so nothing is learned. Add a '
+                'class of pictures without the object'
+            )
 
     def before_val(self, runner: Runner) -> None:
         """Check the validation set."""

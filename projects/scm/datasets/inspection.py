@@ -1,0 +1,87 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Finds what a training or validation would stumble over, before it begins."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from PIL import Image
+
+from .transforms.box_checks import fit_annotation
+
+__all__ = ['find_bad_boxes', 'find_missing_images']
+
+#: Images whose sizes are looked up for their boxes; a file is opened each.
+MAX_OPENED = 10_000
+
+
+def find_missing_images(dataset: Any) -> list[str]:
+    """Find listed images that are not there.
+
+    Folders are listed once each: a million images take seconds.
+
+    Args:
+        dataset (Any): With ``get_data_info``, whose items have ``img_path``.
+            Images that are not on a disk (``s3://…``) are passed over.
+
+    Returns:
+        list[str]: Paths, in the order of the dataset.
+    """
+    listed = [
+        str(info['img_path'])
+        for info in _items(dataset, range(len(dataset)))
+        if info.get('img_path') and '://' not in str(info['img_path'])
+    ]
+    names: dict[str, set[str]] = defaultdict(set)
+    for path in listed:
+        folder = os.path.dirname(path)
+        if folder not in names and os.path.isdir(folder):
+            names[folder] = set(os.listdir(folder))
+    # What is not in the list of a folder may still be there, under a name
+    # that the file system takes for the same.
+    return [
+        path
+        for path in listed
+        if os.path.basename(path) not in names[os.path.dirname(path)]
+        and not os.path.isfile(path)
+    ]
+
+
+def find_bad_boxes(dataset: Any) -> tuple[list[str], int]:
+    """Find boxes that do not fit their images.
+
+    Args:
+        dataset (Any): As above. Of more than :data:`MAX_OPENED` images with
+            boxes, so many are looked at, evenly spread.
+
+    Returns:
+        tuple[list[str], int]: What is wrong, a line an image, and the number
+        of images that were looked at.
+    """
+    count = len(dataset)
+    step = max(1, -(-count // MAX_OPENED))
+    problems = []
+    opened = 0
+    for info in _items(dataset, range(0, count, step)):
+        path = str(info.get('img_path', ''))
+        if not info.get('instances') or not os.path.isfile(path):
+            continue
+        opened += 1
+        try:
+            with Image.open(path) as image:  # reads the header alone
+                width, height = image.size
+        except OSError:
+            continue  # OpenCV may know the format; else it is named later
+        try:
+            fit_annotation({**info, 'ori_shape': (height, width)})
+        except ValueError as error:
+            problems.append(f'{path}: {error}')
+    return problems, opened
+
+
+def _items(
+    dataset: Any, indices: Sequence[int]
+) -> Iterator[Mapping[str, Any]]:
+    for index in indices:
+        yield dataset.get_data_info(index)

@@ -1,0 +1,48 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+import shutil
+
+import pytest
+from test_engine.tiny_training import tiny_config, train
+
+from projects.scm.datasets import CUBLocalization
+from projects.scm.datasets.inspection import (
+    find_bad_boxes,
+    find_missing_images,
+)
+
+
+@pytest.fixture
+def cub(tiny_cub, tmp_path):
+    return shutil.copytree(tiny_cub, tmp_path / 'cub')
+
+
+def test_missing_image_is_found_before_training(cub, tmp_path):
+    (cub / 'images/002.c/03.png').unlink()
+    shutil.rmtree(cub / 'images/001.c')
+    with pytest.raises(
+        ValueError, match='7 of the 12 images of the training set do not exist'
+    ) as caught:
+        train(tiny_config(cub, tmp_path / 'work'))
+    assert str(cub / 'images/002.c/03.png') in str(caught.value)
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def test_boxes_of_other_kinds_are_found_before_training(cub, tmp_path):
+    """``x0 y0 x1 y1`` where width and height belong; 24×28 pixels."""
+    path = cub / 'bounding_boxes.txt'
+    lines = path.read_text().splitlines()
+    lines[-1] = '15 30.0 5.0 40.0 15.0'
+    path.write_text('\n'.join(lines) + '\n')
+    with pytest.raises(
+        ValueError, match='1 of 3 images of the validation set have boxes'
+    ) as caught:
+        train(tiny_config(cub, tmp_path / 'work'))
+    assert '14.png' in str(caught.value)
+
+
+def test_a_good_set_and_one_elsewhere(cub):
+    dataset = CUBLocalization(str(cub), split='test')
+    assert find_missing_images(dataset) == []
+    assert find_bad_boxes(dataset) == ([], 3)
+    dataset.get_data_info = lambda index: {'img_path': 's3://a/b.png'}
+    assert find_missing_images(dataset) == []
