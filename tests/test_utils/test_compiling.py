@@ -1,0 +1,85 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Compiled functions: with a cache, without one, and what is said."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: Two functions in a file whose folder cannot be made.
+TWO_FUNCTIONS = """
+from projects.scm.utils.compiling import njit
+source = (
+    'def more(x): return x + 1\\n'
+    'def less(x): return x - 1\\n'
+)
+names = {{'__name__': 'projects.scm.of_a_test'}}
+exec(compile(source, {file!r}, 'exec'), names)
+more = njit(cache=True, nogil=True)(names['more'])
+less = njit(cache=True, nogil=True)(names['less'])
+print(more(1), less(1), more(2.5))
+"""
+
+
+FILE = """
+from projects.scm.utils.compiling import njit
+
+@njit(cache=True, nogil=True)
+def more(x): return x + 1
+
+@njit(cache=True, nogil=True)
+def less(x): return x - 1
+"""
+IMPORT_FILE = """
+import projects.scm
+projects.scm.__path__.append({folder!r})
+from projects.scm.of_a_test import less, more
+print(more(1), less(1), more(2.5))
+"""
+
+
+def run(code: str, repo: Path, **env: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=repo,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == '2 0 3.5\n'
+    return done.stderr.splitlines()
+
+
+@pytest.mark.skipif(
+    not Path('/proc/self').is_dir(), reason='no folder that nobody may fill'
+)
+def test_no_place_for_a_cache(repo) -> None:
+    """Package read-only, home not writable: it works, and is said once."""
+    nowhere = '/proc/nowhere'
+    env = {'HOME': nowhere, 'XDG_CACHE_HOME': nowhere, 'NUMBA_CACHE_DIR': ''}
+    code = TWO_FUNCTIONS.format(file=f'{nowhere}/f.py')
+    said = run(code, repo, **env)
+    assert len(said) == 2, said
+    assert said[0].startswith('No folder for compiled functions')
+    assert nowhere in said[0]
+    assert said[1].startswith('Compiling')
+
+
+def test_compiling_is_said_once(repo, tmp_path) -> None:
+    """And not at all by the next process, which finds it done."""
+    (tmp_path / 'of_a_test.py').write_text(FILE)
+    code = IMPORT_FILE.format(folder=str(tmp_path))
+    env = {'NUMBA_CACHE_DIR': str(tmp_path / 'cache')}
+    assert run(code, repo, **env) == ['Compiling, once (some seconds)']
+    assert run(code, repo, **env) == []
+
+
+def test_every_compiled_function_goes_this_way(repo) -> None:
+    for file in (repo / 'projects').rglob('*.py'):
+        if file.name != 'compiling.py':
+            text = file.read_text(encoding='utf-8')
+            assert 'from numba import' not in text, file
+            assert 'numba.njit' not in text, file
