@@ -16,7 +16,7 @@ project into a virtual environment. What is done already is skipped, so this
 may be run again at any time, also after an interruption.
 
   --venv DIR       the environment (default: $venv)
-  --python PYTHON  make it with this Python 3.10, 3.11 or 3.12
+  --python PYTHON  make it with this Python 3.10 to 3.13
                    (default: the first suitable one on the path)
   --with-ops       build mmcv with its compiled operators, which mmdet's
                    detectors need and this project does not (half an hour on
@@ -54,19 +54,20 @@ unset PYTHONPATH PYTHONHOME
 step() { printf '\n[%4d s] %s\n' "$SECONDS" "$*"; }
 
 suitable() {
-    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' \
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
         2>/dev/null
 }
 
 find_python() {
     local candidate
-    for candidate in python3 python3.11 python3.12 python3.10 python; do
+    for candidate in \
+        python3 python3.11 python3.12 python3.13 python3.10 python; do
         if suitable "$candidate"; then
             echo "$candidate"
             return
         fi
     done
-    die "Python 3.10, 3.11 or 3.12 is needed, and none is on the path" \
+    die "Python 3.10 to 3.13 is needed, and none is on the path" \
         "(python3 is: $(python3 --version 2>&1 || true)). Install one, or" \
         "name it with --python."
 }
@@ -88,7 +89,7 @@ make_venv() {
     fi
     if [ -n "$python" ]; then
         suitable "$python" ||
-            die "--python $python: not a Python 3.10, 3.11 or 3.12"
+            die "--python $python: not a Python 3.10 to 3.13"
     else
         python=$(find_python)
     fi

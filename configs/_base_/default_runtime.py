@@ -20,6 +20,8 @@ default_hooks = dict(
     missed_validation=dict(type='MissedValidationHook'),
 )
 visualizer = dict(type='WSOLVisualizer')
+# The loss first, and no figure of a table a second time.
+log_processor = dict(type='WSOLLogProcessor')
 
 # Processes that wait for one that is frozen end with a message, seconds. On
 # several nodes rank 0 evaluates while the others wait: leave it the time.

@@ -14,8 +14,37 @@ BASE = 'scm_deit-t-p8_tiny-cub-64px.py'
 @pytest.fixture(scope='module')
 def trained(workshop):
     config = workshop.config('scm', BASE)
-    workshop.run('train.py', config, '--work-dir', workshop.folder / 'scm')
+    output = workshop.run(
+        'train.py', config, '--work-dir', workshop.folder / 'scm'
+    )
+    (workshop.folder / 'scm.log').write_text(output)
     return config, workshop.folder / 'scm' / 'epoch_2.pth'
+
+
+#: Parts of lines of the framework that say nothing a user could act upon.
+USELESS = (
+    'FileClient',
+    'HardDiskBackend',
+    'MultiScaleDeformableAttention',
+    'OneDL',
+    'cannot work without CUDA',
+    'pin_memory',
+)
+
+
+@pytest.mark.slow
+def test_lines_of_no_use_are_not_printed(workshop, trained):
+    config, checkpoint = trained
+    output = (workshop.folder / 'scm.log').read_text()
+    output += workshop.run('test.py', config, checkpoint)
+    lines = output.splitlines()
+    # the config, which is printed whole, names an option so
+    said = [x for x in lines if not x.strip().startswith('pin_memory=')]
+    assert [x for x in said if any(part in x for part in USELESS)] == []
+    steps = [x for x in lines if ' Epoch(train) ' in x]
+    assert steps
+    assert all(x.split(']  ')[1].startswith('loss: ') for x in steps)
+    assert not any('wsol/' in x for x in lines if ' Epoch(' in x)
 
 
 def state(path):
@@ -131,9 +160,8 @@ def test_a_short_child_config_swaps_the_backbone(workshop, repo):
     assert len(text.splitlines()) <= 15
     config = workshop.folder / 'deit3.py'
     config.write_text(text)
-    output = workshop.run(
-        'train.py', config, '--work-dir', workshop.folder / 'deit3'
-    )
-    assert 'wsol/scm/top1_loc' in output
+    workshop.run('train.py', config, '--work-dir', workshop.folder / 'deit3')
+    (log,) = (workshop.folder / 'deit3').glob('*/vis_data/scalars.json')
+    assert 'wsol/scm/top1_loc' in log.read_text()
     dumped = Config.fromfile(workshop.folder / 'deit3' / 'deit3.py')
     assert dumped.model.backbone.type == 'TSCAMDeiT3'

@@ -136,16 +136,20 @@ def test_relative_place_is_that_of_the_caller(checkout) -> None:
 def test_unsuitable_pythons_are_refused(checkout, tmp_path) -> None:
     shutil.rmtree(checkout / '.venv')
     old = '#!/bin/sh\necho Python 3.9.1\nexit 1\n'
-    for name in ('python', 'python3', *(f'python3.{n}' for n in (10, 11, 12))):
+    for name in (
+        'python',
+        'python3',
+        *(f'python3.{n}' for n in (10, 11, 12, 13)),
+    ):
         write_program(tmp_path / 'bin' / name, old)
     path = f'{tmp_path / "bin"}:{os.environ["PATH"]}'
     done = setup(checkout, PATH=path)
     assert done.returncode == 1
-    assert 'Python 3.10, 3.11 or 3.12 is needed' in done.stdout
+    assert 'Python 3.10 to 3.13 is needed' in done.stdout
     assert 'Python 3.9.1' in done.stdout
     done = setup(checkout, '--python', str(tmp_path / 'bin' / 'python3'))
     assert done.returncode == 1
-    assert 'not a Python 3.10, 3.11 or 3.12' in done.stdout
+    assert 'not a Python 3.10 to 3.13' in done.stdout
     assert not (checkout / '.venv').exists()
 
 

@@ -207,6 +207,10 @@ def test_persistent_workers_only_with_workers() -> None:
     assert cfg.train_dataloader.persistent_workers is True
     assert cfg.val_dataloader.persistent_workers is False
     assert cfg.test_dataloader is None
+    # nobody pins memory for a device that is not there
+    assert cfg.train_dataloader.get('pin_memory') is (
+        False if upstream_tools.get_device() == 'cpu' else None
+    )
 
 
 def test_model_wrapper_without_device_ids() -> None:

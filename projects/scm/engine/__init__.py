@@ -13,6 +13,7 @@ from .hooks import (
     ResumeCheckHook,
     WSOLVisualizationHook,
 )
+from .log_processor import WSOLLogProcessor
 from .loops import ResumableEpochLoop
 from .runners import WSOLFlexibleRunner, WSOLRunner
 from .schedulers import WarmUpLR
@@ -28,6 +29,7 @@ __all__ = [
     'ResumableEpochLoop',
     'ResumeCheckHook',
     'WSOLFlexibleRunner',
+    'WSOLLogProcessor',
     'WSOLRunner',
     'WSOLVisualizationHook',
     'WarmUpLR',

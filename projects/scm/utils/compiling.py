@@ -3,7 +3,7 @@
 
 * It works without a cache where there is no place for one: the package is
   read-only and so is the home folder, as in many containers.
-* What takes seconds is said: that there is no cache, and that functions are
+* What takes long is said: that there is no cache, and that functions are
   compiled.
 """
 
@@ -64,7 +64,7 @@ class _CompilationListener(event.Listener):
         """Say it, unless the function is none of ours."""
         function = event.data['dispatcher'].py_func
         if function.__module__.startswith(f'{_PACKAGE}.'):
-            _say_once('Compiling, once (some seconds)')
+            _say_once('Compiling, once (up to a minute or two)')
 
     def on_end(self, event: event.Event) -> None:
         """Nothing to say."""

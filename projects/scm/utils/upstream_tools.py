@@ -232,15 +232,17 @@ def check_tta(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def adapt_dataloaders(cfg: Config) -> None:
-    """Switch off ``persistent_workers`` where there are no workers.
+    """Switch off what the tools switch on for all loaders, where it is idle.
 
-    The tools switch it on for all loaders, and PyTorch refuses it with
-    ``num_workers=0``.
+    ``persistent_workers`` is refused by PyTorch with ``num_workers=0``;
+    ``pin_memory`` is warned of without an accelerator.
     """
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg.get(name)
         if loader is not None and not loader.get('num_workers', 0):
             loader.persistent_workers = False
+        if loader is not None and get_device() == 'cpu':
+            loader.pin_memory = False
 
 
 def adapt_to_cpu(cfg: Config) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import (
     BaseLoop,
@@ -15,6 +16,7 @@ from mmengine.runner import (
 )
 from torch import nn
 
+from projects.scm.engine.log_processor import leave_out_deprecations
 from projects.scm.engine.seed import run_seed, seed_dataloader
 from projects.scm.engine.silent_rank import explain_silence
 from projects.scm.engine.work_folder import (
@@ -56,6 +58,16 @@ class InterruptibleMixin:
         with explain_silence(), self._locked():
             self._choose_checkpoint()
             return super().train()
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger, as MMEngine does.
+
+        Returns:
+            MMLogger: It is silent about what a user cannot change.
+        """
+        logger = super().build_logger(*args, **kwargs)
+        leave_out_deprecations(logger)
+        return logger
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the training loop on a dataloader that seeds each sample.

@@ -1,0 +1,94 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Lines of the log: what matters first, nothing twice, nothing of no use."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.registry import LOG_PROCESSORS
+from mmengine.runner import LogProcessor, Runner
+
+__all__ = ['WSOLLogProcessor', 'leave_out_deprecations']
+
+#: Between the items of a line, and after the head of one.
+_GAP = '  '
+#: Figures of ``WSOLEvaluator``, which prints them as a table.
+_IN_TABLES = 'wsol/'
+#: How MMEngine begins what it says of its own use of itself.
+_DEPRECATIONS = ('"FileClient" will be deprecated', '"HardDiskBackend" is the')
+
+
+@LOG_PROCESSORS.register_module()
+class WSOLLogProcessor(LogProcessor):
+    """MMEngine's log processor, with other lines and the same values.
+
+    The loss is the first item of a line of training. After a validation or
+    a test, figures that stand in a table above are not repeated. Backends and
+    the JSON log get all values as before.
+    """
+
+    def get_log_after_iter(
+        self, runner: Runner, batch_idx: int, mode: str
+    ) -> tuple[Mapping[str, Any], str]:
+        """As MMEngine does, the loss before learning rate and times.
+
+        Args:
+            runner (Runner): Of the training.
+            batch_idx (int): Index of the batch in its epoch.
+            mode (str): 'train', 'val' or 'test'.
+
+        Returns:
+            tuple[Mapping, str]: Values of all backends, and the line.
+        """
+        values, line = super().get_log_after_iter(runner, batch_idx, mode)
+        return values, loss_first(line)
+
+    def get_log_after_epoch(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        mode: str,
+        with_non_scalar: bool = False,
+    ) -> tuple[Mapping[str, Any], str]:
+        """As MMEngine does, without the figures of tables.
+
+        Args:
+            runner (Runner): Of the validation or test.
+            batch_idx (int): Number of batches.
+            mode (str): 'val' or 'test'.
+            with_non_scalar (bool): Whether values may be no numbers.
+
+        Returns:
+            tuple[Mapping, str]: Values of all backends, and the line.
+        """
+        values, line = super().get_log_after_epoch(
+            runner, batch_idx, mode, with_non_scalar
+        )
+        return values, without_tables(line)
+
+
+def loss_first(line: str) -> str:
+    """The line with the item ``loss`` behind its head, where it has one."""
+    # A gap aligns the numbers within the head too.
+    head, end, rest = line.partition(f']{_GAP}')
+    items = rest.split(_GAP)
+    losses = [item for item in items if item.startswith('loss:')]
+    others = [item for item in items if not item.startswith('loss:')]
+    return head + end + _GAP.join(losses + others)
+
+
+def without_tables(line: str) -> str:
+    """The line without the items that stand in tables."""
+    items = line.split(_GAP)
+    return _GAP.join(i for i in items if not i.startswith(_IN_TABLES))
+
+
+def leave_out_deprecations(logger: logging.Logger) -> None:
+    """Drop what MMEngine logs about its own use of old names of its own.
+
+    Args:
+        logger (logging.Logger): Of a run. Everything else it logs stays.
+    """
+    logger.addFilter(
+        lambda record: not str(record.msg).startswith(_DEPRECATIONS)
+    )
