@@ -67,7 +67,7 @@ def test_order_of_installation_and_a_second_run(checkout) -> None:
         'torch',
         'torchvision',
         'onedl-mmcv',
-        'requirements/tests.txt',
+        'requirements/timm.txt',
         'requirements/mmdet.txt',
         '.',
     ]

@@ -64,7 +64,7 @@ class _CompilationListener(event.Listener):
         """Say it, unless the function is none of ours."""
         function = event.data['dispatcher'].py_func
         if function.__module__.startswith(f'{_PACKAGE}.'):
-            _say_once('Compiling, once (up to a minute or two)')
+            _say_once('Compiling, once (up to minutes)')
 
     def on_end(self, event: event.Event) -> None:
         """Nothing to say."""
