@@ -1,6 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Convert a checkpoint of the official TS-CAM or SCM code.
 
+It may be on ViT, DeiT or Conformer. Every weight and its new name is printed.
+
 Example::
 
     python tools/model_converters/official_to_mmpretrain.py \
@@ -28,12 +30,15 @@ def main() -> None:
     import projects.scm.register  # noqa: F401
     from projects.scm.apis.checkpoints import write_checkpoint
     from projects.scm.apis.converting import convert_official
+    from projects.scm.apis.official_layout import describe_conversion
     from projects.scm.utils.checkpoint_door import read_checkpoint
     from projects.scm.utils.weights import find_weights
 
     content = read_checkpoint(args.source, args.trust)
-    weights = convert_official(find_weights(content, args.source), args.source)
+    found = find_weights(content, args.source)
+    weights = convert_official(found, args.source)
     write_checkpoint(args.target, {'meta': {}, 'state_dict': weights})
+    print(describe_conversion(found, weights))
     classes, channels = weights['head.semantic.weight'].shape[:2]
     method = 'SCM' if any('calibration' in k for k in weights) else 'TS-CAM'
     print(

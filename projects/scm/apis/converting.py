@@ -18,6 +18,8 @@ from projects.scm.utils.weights import (
     describe_names,
 )
 
+from .official_layout import conformer_shapes
+
 
 def convert_official(
     weights: Mapping[str, Tensor], path: str | Path
@@ -58,6 +60,8 @@ def convert_official(
 
 def _expected_shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple]:
     """Shapes of a whole model of the size that some weights tell."""
+    if 'head.convolution.weight' in weights:
+        return conformer_shapes(weights)
     patch = weights['backbone.patch_embed.projection.weight']
     classes, channels = weights['head.semantic.weight'].shape[:2]
     tokens = weights['backbone.pos_embed'].size(1) - 1
