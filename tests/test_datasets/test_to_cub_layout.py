@@ -294,10 +294,13 @@ def test_all_problems_are_listed(refused, photographs, tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('file,x0,y0,x1,y1\n', r"line 1: expected the columns .* \['file'"),
-        ('', r'line 1: expected the columns .* found \[\]'),
-        ('path,x0,y0,x1,y1\na,1,2,3\n', 'line 2: expected four numbers'),
-        ('path,x0,y0,x1,y1\na,1,2,3,z\n', 'line 2: expected four numbers'),
+        ('file,x0,y0,x1,y1\n', r"line 1: missing .*'path'.* \['file'"),
+        ('', r'line 1: missing columns .* found \[\]'),
+        ('path,x0,y0,x1,y1,x0\n', r"line 1: columns 'x0' occur twice"),
+        ('path,x0,y0,x1,y1\na,1,2,3\n', 'line 2: expected 5 fields'),
+        ('path,x0,y0,x1,y1\na,1,2,3,z\n', "line 2: .* number, found 'z'"),
+        ('path,x0,y0,x1,y1\na,1,2,3,1_0\n', "line 2: .*, found '1_0'"),
+        ('path,x0,y0,x1,y1\na,1,2,3,nan\n', 'line 2: .* finite numbers'),
         ('path,x0,y0,x1,y1\n,1,2,3,4\n', 'line 2: there is no path'),
     ],
 )
@@ -309,18 +312,31 @@ def test_csv_errors(refused, photographs, tmp_path, text, message):
 
 
 @pytest.mark.parametrize(
-    'changes',
+    ('changes', 'message'),
     [
-        {'images': []},
-        {'categories': []},
-        {'annotations': [{'image_id': 0, 'category_id': 1}]},
-        {'annotations': [{'image_id': 0, 'category_id': 1, 'bbox': [1, 2]}]},
+        ({'images': []}, r'annotation 0 .*image_id: expected one of the 0 id'),
+        ({'categories': []}, r'other classes left out: 1 \(13\), 2 \(11\); c'),
+        ({'images': 3}, 'images: expected a list, found 3'),
+        (
+            {'annotations': [{'image_id': 0, 'category_id': 1}]},
+            'annotation 0: bbox: expected four finite .* found None',
+        ),
+        (
+            {'annotations': [{'image_id': '0', 'category_id': 9, 'id': 4}]},
+            r'annotation 0 \(id 4\): image_id: expected one of the 8 ids 0, '
+            r"1, 2, 3, 4, …, found '0'\n.*category_id: expected one of the 2 "
+            r'ids 1, 2, found 9\n',
+        ),
+        (
+            {'images': [{'id': 1, 'file_name': 'a'}] * 2},
+            'image 1: id 1 is listed twice',
+        ),
     ],
 )
-def test_coco_errors(refused, photographs, tmp_path, changes):
+def test_coco_errors(refused, photographs, tmp_path, changes, message):
     file = write_coco(tmp_path / 'instances.json', photographs, **changes)
     refused(
-        r'instances\.json: expected the JSON of C',
+        message,
         photographs,
         tmp_path / 'out',
         '--coco',

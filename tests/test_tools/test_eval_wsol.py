@@ -247,10 +247,10 @@ def test_pickle_with_other_annotation(tool, tmp_path):
     write(rows[1:])
     fails(tool, 'an extra image', path, '--csv', truth)
     write([*rows, ['c/none.jpg', 9, 9, 1, 1, 5, 5]])
-    fails(tool, r'missing, first c/none\.jpg', path, '--csv', truth)
-    rows[0][1] += 1
+    fails(tool, r'c/none\.jpg: missing, an image', path, '--csv', truth)
+    rows[0][1] += 9
     write(rows)
-    fails(tool, 'ori_shape: .* disagrees', path, '--csv', truth)
+    fails(tool, 'ori_shape: .* were annotated in', path, '--csv', truth)
 
 
 def test_labels_that_disagree(tool, tmp_path):
@@ -271,6 +271,95 @@ def test_labels_that_disagree(tool, tmp_path):
         json.dumps({'images': images, 'annotations': annotations})
     )
     fails(tool, r'gt_label: 0 disagrees with 5', path, '--coco', truth)
+
+
+def named(items):
+    return ['/'.join(Path(item['img_path']).parts[-2:]) for item in items]
+
+
+def gt_known(path):
+    return read_figures(path, 'scm')['figures']['gt_known_acc']['value']
+
+
+@pytest.fixture
+def test_run(tmp_path):
+    """A test run, its items, and the figure that is right."""
+    items = make_results(tmp_path / 'pictures')
+    path = tmp_path / 'run.pkl'
+    dump_results(path, items)
+    (summary,) = WSOLEvaluator.calculate(items, 'scm')
+    return path, items, summary.figures['gt_known_acc'].value
+
+
+def test_pickle_with_ids_from_one(tool, tmp_path, test_run):
+    """The order of the categories tells the labels."""
+    path, items, expected = test_run
+    truth, out = tmp_path / 'truth.json', tmp_path / 'figures.json'
+    labels = sorted({int(item['gt_label'][0]) for item in items})
+    categories = [
+        {'id': i + 1, 'name': f'c{i}'} for i in range(labels[-1] + 1)
+    ]
+    images, annotations = [], []
+    for i, (name, item) in enumerate(zip(named(items), items, strict=True)):
+        height, width = (int(side) for side in item['ori_shape'][:2])
+        images.append(
+            {'id': i, 'file_name': name, 'width': width, 'height': height}
+        )
+        x0, y0, x1, y1 = map(float, item['instances'][0]['bbox'])
+        annotations.append(
+            {
+                'image_id': i,
+                'category_id': int(item['gt_label'][0]) + 1,
+                'bbox': [x0, y0, x1 - x0, y1 - y0],
+            }
+        )
+    content = {
+        'images': images,
+        'annotations': annotations,
+        'categories': categories,
+    }
+    truth.write_text(json.dumps(content))
+    common = ('--coco', truth, '--json', out, '--protocol', 'scm')
+    run(tool, path, *common)
+    assert gt_known(out) == expected
+    annotations[0]['category_id'] = 1 + (annotations[0]['category_id'] == 1)
+    truth.write_text(json.dumps(content))
+    fails(tool, r'gt_label: \d+ disagrees with', path, '--coco', truth)
+
+
+def test_pickle_with_names_without_extension(tool, tmp_path, test_run):
+    path, items, expected = test_run
+    folder, out = tmp_path / 'xml', tmp_path / 'figures.json'
+    corners = ('xmin', 'ymin', 'xmax', 'ymax')
+    for name, item in zip(named(items), items, strict=True):
+        file = (folder / name).with_suffix('.xml')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        box = ''.join(
+            f'<{tag}>{float(x)}</{tag}>'
+            for tag, x in zip(
+                corners, item['instances'][0]['bbox'], strict=True
+            )
+        )
+        file.write_text(
+            f'<annotation><object><name>c{int(item["gt_label"][0])}</name>'
+            f'<bndbox>{box}</bndbox></object></annotation>'
+        )
+    run(tool, path, '--voc', folder, '--json', out, '--protocol', 'scm')
+    assert gt_known(out) == expected
+
+
+def test_shares_are_refused(tool, tmp_path, folder):
+    truth = tmp_path / 'truth.csv'
+    rows = [f'"{name}",64,64,0.1,0.2,0.7,0.9' for name in NAMES]
+    truth.write_text('\n'.join([','.join(HEADER), *rows]))
+    fails(tool, 'are these shares of its sides', folder, '--csv', truth)
+
+
+def test_maps_with_extension_of_names_without(tool, tmp_path, folder):
+    truth, out = tmp_path / 'truth', tmp_path / 'figures.json'
+    write_voc(truth)
+    run(tool, folder, '--voc', truth, '--json', out)
+    assert json.loads(out.read_text())['num_images'] == len(NAMES)
 
 
 def test_thresholds_of_another_split(tool, tmp_path, folder, metadata):
@@ -326,7 +415,7 @@ def replace_line(path, start, line):
     [
         ('localization.txt', '', r'a/1\.jpg'),
         ('localization.txt', 'a/1.jpg,50,50,14,14', 'localization.txt, line'),
-        ('localization.txt', 'a/1.jpg,0,0,200,64', 'localization.txt, line'),
+        ('localization.txt', 'a/1.jpg,64,0,90,64', 'localization.txt, line'),
         ('class_labels.txt', '', 'class_labels.txt'),
         ('class_labels.txt', 'a/1.jpg,bird', 'class_labels.txt, line 2'),
         ('image_sizes.txt', 'a/1.jpg,0,64', 'image_sizes.txt, line 2'),
@@ -346,7 +435,8 @@ def test_bad_csv(tool, tmp_path, folder):
         (line, 'a/1.jpg,64,64,50,50,9,9', r'a/1\.jpg.*x, y, width, height'),
         (line, 'a/1.jpg,64,64,0,0,64,x', 'line 3.*numbers'),
         (line, 'a/1.jpg,64,64,64,0,99,64', r'a/1\.jpg.*outside its image'),
-        ('path,width', 'path,w', "line 1: missing columns.*'width'"),
+        ('path,width', 'path,w', r'a/0\.jpg: .* does not tell the size'),
+        ('path,', 'file,', "line 1: missing columns.*'path'"),
         ('100,55,1', '100,55,2', r'a/3\.jpg.*classes'),
     ):
         assert old in good

@@ -1,11 +1,10 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Ground truth of a set of images for offline evaluation, from any format."""
 
-import csv
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -15,7 +14,9 @@ class Truth:
     Attributes:
         name: Its id: a path relative to the set, with slashes.
         label: Its class, a number or a name; None where it is not told.
-        size_wh: Width and height of the original image.
+        order: Place of its class among those of the file, where it has an
+            order.
+        size_wh: Width and height of the original image, where it is told.
         boxes: ``x0, y0, x1, y1`` in pixels of the original image.
         masks: Files of object masks, instead of boxes.
         ignore: File of the mask of what is not judged.
@@ -23,6 +24,7 @@ class Truth:
 
     name: str
     label: int | str | None = None
+    order: int | None = None
     size_wh: tuple[int, int] | None = None
     boxes: list[tuple[float, ...]] = field(default_factory=list)
     masks: list[Path] = field(default_factory=list)
@@ -61,8 +63,8 @@ def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
             Truth(
                 item['img_path'],
                 item['gt_label'],
-                (item['width'], item['height']),
-                [tuple(i['bbox']) for i in item['instances']],
+                size_wh=(item['width'], item['height']),
+                boxes=[tuple(i['bbox']) for i in item['instances']],
             )
             for item in table
         ]
@@ -89,120 +91,75 @@ def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
     return truths
 
 
-def read_coco(path: Path) -> list[Truth]:
-    """Read a JSON file of COCO; crowds are left out, one class an image."""
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-        truths = {
-            item['id']: Truth(
-                item['file_name'],
-                size_wh=(int(item['width']), int(item['height'])),
-            )
-            for item in content['images']
-        }
-        rows = []
-        for item in content['annotations']:
-            if not item.get('iscrowd'):
-                x, y, width, height = map(float, item['bbox'])
-                truth = truths[item['image_id']]
-                box = (x, y, x + width, y + height)
-                rows.append((truth, item['category_id'], box))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f'{path}: expected the JSON of COCO with images (id, file_name, '
-            'width, height) and annotations (image_id, category_id, bbox); '
-            f'{type(error).__name__}: {error}'
-        ) from error
-    for truth, label, box in rows:
-        _add_box(truth, label, box, str(path))
-    return list(truths.values())
+def read_boxes(option: str, path: Path) -> list[Truth]:
+    """Read boxes of COCO's, VOC's or CSV form; one class an image.
 
+    Args:
+        option: ``coco``, ``voc`` or ``csv``.
+        path: The file or folder.
 
-def read_voc(folder: Path) -> list[Truth]:
-    """Read a folder of XML files; an image is called as its file is."""
-    from projects.scm.datasets.annotations import read_voc_xml
-
-    files = sorted(folder.rglob('*.xml'))
-    if not files:
-        raise FileNotFoundError(f'{folder}: no .xml files')
-    truths = []
-    for file in files:
-        annotation = read_voc_xml(str(file))
-        name = file.relative_to(folder).with_suffix('').as_posix()
-        truth = Truth(name, size_wh=annotation.size)
-        for label, box in zip(annotation.names, annotation.boxes, strict=True):
-            _add_box(truth, label, box, str(file))
-        truths.append(truth)
-    return truths
-
-
-def read_csv(path: Path) -> list[Truth]:
-    """Read a CSV file, one line a box.
-
-    Its columns are path, width, height, x0, y0, x1, y1 and, if known, label.
-    """
-    needed = ['path', 'width', 'height', 'x0', 'y0', 'x1', 'y1']
-    truths: dict[str, Truth] = {}
-    with path.open(encoding='utf-8-sig', newline='') as file:
-        reader = csv.DictReader(file)
-        missing = set(needed) - set(reader.fieldnames or [])
-        if missing:
-            raise ValueError(
-                f'{path}, line 1: missing columns {sorted(missing)}; expected '
-                f'{",".join(needed)} and, if known, label'
-            )
-        for row in reader:
-            where = f'{path}, line {reader.line_num}'
-            try:
-                size = (int(row['width']), int(row['height']))
-                box = tuple(float(row[name]) for name in needed[3:])
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f'{where}: expected numbers, found '
-                    f'{[row[name] for name in needed[1:]]}'
-                ) from None
-            truth = truths.setdefault(
-                row['path'], Truth(row['path'], size_wh=size)
-            )
-            if truth.size_wh != size:
-                raise ValueError(
-                    f'{where}: {truth.name}: size {size}, before it was '
-                    f'{truth.size_wh}'
-                )
-            _add_box(truth, row.get('label') or None, box, where)
-    return list(truths.values())
-
-
-def _add_box(
-    truth: Truth, label: int | str | None, box: Iterable[float], where: str
-) -> None:
-    if truth.boxes and label != truth.label:
-        raise ValueError(
-            f'{where}: {truth.name}: boxes of the classes {truth.label!r} and '
-            f'{label!r}; a score map is of one class'
-        )
-    truth.label = label
-    truth.boxes.append(tuple(box))
-
-
-def check_truths(truths: list[Truth], where: Path) -> None:
-    """Check names, sizes and boxes of all images.
+    Returns:
+        One entry an image, in the order of the file.
 
     Raises:
-        ValueError: If there is no image, one is listed twice, or a box is
-            missing or wrong; the message names the image.
+        FileNotFoundError, ValueError: What is missing or wrong, and where.
+    """
+    from projects.scm.datasets.annotations import (
+        read_coco,
+        read_csv_boxes,
+        read_voc_folder,
+    )
+
+    read = {'coco': read_coco, 'voc': read_voc_folder, 'csv': read_csv_boxes}
+    found = read[option](path)
+    truths = {
+        name: Truth(name, size_wh=size) for name, size in found.sizes.items()
+    }
+    order = {name: i for i, (_, name) in enumerate(sorted_ids(found))}
+    for row in found.boxes:
+        truth = truths[row.image]
+        if truth.boxes and row.label != truth.label:
+            found.problems.add(
+                f'{row.where}: {row.image:.200}: boxes of the classes '
+                f'{truth.label!r} and {row.label!r}; a score map is of one '
+                'class'
+            )
+        truth.label = row.label
+        truth.order = order.get(row.label)
+        truth.boxes.append(row.box)
+    check_truths(truths.values(), found.problems, found.notes)
+    return list(truths.values())
+
+
+def sorted_ids(found: Any) -> list[tuple]:
+    """Categories of a file in the order of their ids."""
+    return sorted(found.categories.items(), key=lambda c: (str(type(c[0])), c))
+
+
+def check_truths(
+    truths: Iterable[Truth], problems: Any, notes: Sequence[str] = ()
+) -> None:
+    """Check sizes and boxes of all images.
+
+    Raises:
+        ValueError: If there is no image, or a box is missing or wrong; the
+            message names the images.
     """
     from projects.scm.structures import fit_boxes
 
+    truths = list(truths)
     if not truths:
-        raise ValueError(f'{where}: no images')
-    seen = set()
+        problems.add(f'{problems.source}: no images')
     for truth in truths:
-        if truth.name in seen:
-            raise ValueError(f'{where}: {truth.name} is listed twice')
-        seen.add(truth.name)
-        if not truth.masks:
+        if truth.masks:
+            continue
+        try:
             # What is over the edge is cut, and counted, by the evaluation.
             fit_boxes(
-                truth.boxes, truth.size_wh, name=f'{where}: {truth.name}'
+                truth.boxes,
+                truth.size_wh,
+                name=f'{problems.source}: {truth.name:.200}',
             )
+        except ValueError as error:
+            problems.add(str(error))
+    problems.check(notes)

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Score maps for offline evaluation: a test run, or a folder of arrays."""
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class TestRun:
         from projects.scm.visualization.report.records import load_records
 
         self.records = load_records(path)
+        self.moved = [0] * len(self.records)
         boxes = [record.gt_bboxes for record in self.records]
         if truths is not None:
             boxes = self._replaced(path, truths)
@@ -34,36 +36,43 @@ class TestRun:
 
     def _replaced(self, path: Path, truths: list[Truth]) -> list[Any]:
         """Boxes of the annotation, in the order of the records."""
+        from projects.scm.datasets.annotations import ImageNames, Problems
+        from projects.scm.structures import fit_frame
+
         by_name = {truth.name: truth for truth in truths}
-        used, boxes = set(), []
-        for record in self.records:
-            parts = Path(record.img_path).parts
-            tails = ('/'.join(parts[i:]) for i in range(len(parts)))
-            name = next((tail for tail in tails if tail in by_name), None)
-            if name is None:
-                raise ValueError(
-                    f'{path}: {record.img_path}: an extra image, it is not in '
-                    'the annotation'
-                )
-            truth = by_name[name]
-            used.add(name)
-            for field, found, expected in (
-                ('gt_label', record.gt_label, truth.label),
-                ('ori_shape', record.size_wh, truth.size_wh),
-            ):
-                comparable = type(found) is type(expected)
-                if comparable and found != expected:
-                    raise ValueError(
-                        f'{path}: {record.img_path}: {field}: {found} '
-                        f'disagrees with {expected} of the annotation'
+        names, reasons = ImageNames(by_name).match(
+            record.img_path for record in self.records
+        )
+        problems = Problems(str(path))
+        problems.extend(
+            f'{path}: {name}: an extra image, it is not in the annotation: '
+            f'{reason}'
+            for name, reason in reasons.items()
+        )
+        problems.extend(
+            f'{path}: {name}: missing, an image of the annotation'
+            for name in sorted(by_name.keys() - set(names.values()))
+        )
+        problems.check()
+        pairs = [(r, by_name[names[r.img_path]]) for r in self.records]
+        _check_labels(path, pairs, problems)
+        boxes, self.moved = [], []
+        for record, truth in pairs:
+            own, moved = truth.boxes, 0
+            if truth.size_wh not in (None, record.size_wh):
+                try:
+                    own, _ = fit_frame(
+                        own,
+                        truth.size_wh,
+                        record.size_wh,
+                        name=f'{path}: {record.img_path}: ori_shape',
                     )
-            boxes.append(truth.boxes)
-        missing = sorted(set(by_name) - used)
-        if missing:
-            raise ValueError(
-                f'{path}: {len(missing)} images of the annotation are '
-                f'missing, first {missing[0]}'
-            )
+                    moved = len(own)
+                except ValueError as error:
+                    problems.add(str(error))
+            boxes.append(own)
+            self.moved.append(moved)
+        problems.check()
         return boxes
 
     def __len__(self) -> int:
@@ -77,7 +86,7 @@ class TestRun:
         from projects.scm.evaluation.functional import record_image
 
         record = self.records[index]
-        return record_image(
+        found = record_image(
             plan,
             record.score_maps,
             record.score_map_labels,
@@ -87,6 +96,41 @@ class TestRun:
             ranking=record.score_map_labels[:5],
             name=record.img_path,
         )
+        found.num_moved_boxes += self.moved[index]
+        return found
+
+
+def _check_labels(
+    path: Path, pairs: Sequence[tuple[Any, Truth]], problems: Any
+) -> None:
+    """Compare the classes of a test run with those of an annotation.
+
+    Its labels are numbers; those of the annotation are the same numbers, or
+    ids whose order they tell, or names, each of one number.
+    """
+    known = [(r, t) for r, t in pairs if t.label is not None]
+    for get in (lambda truth: truth.label, lambda truth: truth.order):
+        if all(str(get(t)) == str(r.gt_label) for r, t in known):
+            return
+    numbers: dict[Any, int] = {}
+    for record, truth in known:
+        expected = truth.label
+        if isinstance(truth.label, str) and not truth.label.isdecimal():
+            expected = numbers.setdefault(truth.label, record.gt_label)
+        if expected != record.gt_label:
+            problems.add(
+                f'{path}: {record.img_path}: gt_label: {record.gt_label} '
+                f'disagrees with {expected} of the annotation'
+                + (f' ({truth.label})' if truth.label != expected else '')
+            )
+    named: dict[int, Any] = {}
+    for name, number in numbers.items():
+        if named.setdefault(number, name) != name:
+            problems.add(
+                f'{path}: gt_label: {number} stands for {named[number]!r} and '
+                f'{name!r} of the annotation'
+            )
+    problems.check()
 
 
 class MapFolder:
@@ -102,13 +146,29 @@ class MapFolder:
     has_ranking = False
 
     def __init__(self, folder: Path, truths: list[Truth]) -> None:
+        from projects.scm.datasets.annotations import Problems
+
         self.truths = truths
+        problems = Problems(str(folder))
+        problems.extend(
+            f'{folder}: {truth.name}: the annotation does not tell the size '
+            'of the image, expected its width and height'
+            for truth in truths
+            if truth.size_wh is None and not truth.masks
+        )
+        problems.check()
         labels = {truth.label for truth in truths} - {None}
         numbers = {label: i for i, label in enumerate(sorted(labels, key=str))}
         if all(isinstance(label, int) for label in labels):
             numbers = {label: label for label in labels}
         self.labels = [numbers.get(truth.label, 0) for truth in truths]
-        self.files = [self._find(folder, truth.name) for truth in truths]
+        self.files = []
+        for truth in truths:
+            try:
+                self.files.append(self._find(folder, truth.name))
+            except FileNotFoundError as error:
+                problems.add(str(error))
+        problems.check()
         extra = set(folder.rglob('*.npy')) - set(self.files)
         if extra:
             raise ValueError(
@@ -123,9 +183,15 @@ class MapFolder:
         for file in (full, short):
             if file.is_file():
                 return file
+        # A name without extension, as those of XML files are.
+        pattern = f'{glob.escape(full.stem)}.*.npy'
+        found = sorted(full.parent.glob(pattern))
+        if len(found) == 1:
+            return found[0]
         raise FileNotFoundError(
             f'{folder}: missing image {name}: neither '
-            f'{full.relative_to(folder)} nor {short.relative_to(folder)}'
+            f'{full.relative_to(folder)} nor {short.relative_to(folder)}, and '
+            f'{len(found)} files {pattern}'
         )
 
     def __len__(self) -> int:
@@ -135,9 +201,14 @@ class MapFolder:
         file = self.files[index]
         where = f'{file}, map of image {self.truths[index].name}'
         try:
-            score_map = np.load(file, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f'{where}: not an array ({error})') from error
+            # Mapped, so that no header makes NumPy reserve memory.
+            score_map = np.load(file, mmap_mode='r', allow_pickle=False)
+        except Exception as error:  # NumPy raises many kinds
+            raise ValueError(
+                f'{where}: not an array ({error!s:.200})'
+            ) from error
+        if not isinstance(score_map, np.ndarray):
+            raise ValueError(f'{where}: an archive, expected one array')
         if score_map.ndim != 2 or score_map.dtype.kind not in 'fiu':
             raise ValueError(
                 f'{where}: expected numbers of shape (h, w), got '
@@ -145,7 +216,7 @@ class MapFolder:
             )
         if score_map.size == 0 or not np.isfinite(score_map).all():
             raise ValueError(f'{where}: empty, or NaN or infinite values')
-        return score_map
+        return np.array(score_map)
 
     def check(self, index: int) -> None:
         """Check the map of one image."""

@@ -52,7 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     truth.add_argument(
         '--csv',
         type=Path,
-        help='lines of path,width,height,x0,y0,x1,y1 and, if known, label',
+        help='lines of path,width,height,x0,y0,x1,y1 and, if known, class',
     )
     parser.add_argument(
         '--mask-root',
@@ -92,22 +92,19 @@ def read_truths(args: argparse.Namespace) -> list[Any] | None:
     """Read and check the ground truth that the command line names."""
     import _annotation_sources as sources
 
-    readers = {
-        'metadata': functools.partial(
-            sources.read_metadata, mask_root=args.mask_root
-        ),
-        'coco': sources.read_coco,
-        'voc': sources.read_voc,
-        'csv': sources.read_csv,
-    }
-    for option, read in readers.items():
+    from projects.scm.datasets.annotations import Problems
+
+    for option in ('metadata', 'coco', 'voc', 'csv'):
         path = getattr(args, option)
-        if path is not None:
-            if not path.exists():
-                raise FileNotFoundError(f'{path}: no such file or folder')
-            truths = read(path)
-            sources.check_truths(truths, path)
-            return truths
+        if path is None:
+            continue
+        if not path.exists():
+            raise FileNotFoundError(f'{path}: no such file or folder')
+        if option != 'metadata':
+            return sources.read_boxes(option, path)
+        truths = sources.read_metadata(path, args.mask_root)
+        sources.check_truths(truths, Problems(str(path)))
+        return truths
     return None
 
 

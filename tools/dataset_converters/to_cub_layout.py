@@ -10,30 +10,35 @@ Example::
 ``CUBLocalization`` reads. A test split is drawn from every class, or given
 as a second folder. Boxes come from one of
 
-- ``--coco FILE``: COCO's JSON. Boxes of other categories than the class of
-  the image are left out, and so are crowds; both are counted.
-- ``--csv FILE``: a header ``path,x0,y0,x1,y1`` or ``path,x,y,width,height``,
-  then one line a box.
-- ``--voc DIR``: one XML file an image, of the same name. Boxes of other
-  objects than the class of the image are left out and counted.
+- ``--coco FILE``: COCO's JSON. Crowds are left out.
+- ``--csv FILE``: a header ``path,x0,y0,x1,y1`` (with ``width,height`` of the
+  picture, if known) or ``path,x,y,width,height``, then one line a box.
+- ``--voc DIR``: one XML file an image, of the same name.
 
-Images are named there by their path below the folder of images, or by their
-file name alone where no two are the same. Images that a camera has marked as
-turned are stored upright, because the training pipeline reads pixels as they
-are; boxes are taken to be those of the upright image. With a second folder
-for the test split, boxes are those of its images: training needs none.
+Boxes of other classes than that of the image are left out, where the file
+tells classes; names are compared without capitals, blanks and numbers in
+front. Images are named by their path, by the end of it, or without extension,
+as long as that means one image. Images that a camera has marked as turned are
+stored upright, because the training pipeline reads pixels as they are. Boxes
+are those of the upright image; where the file tells the size of the picture
+that it is about, and that is the size before turning, or another one by one
+factor, they are moved. What reaches over the edge is cut. All of it is
+counted. With a second folder for the test split, boxes are those of its
+images: training needs none.
 
 Nothing is written unless everything is right: all problems are listed first.
 """
 
 import argparse
+import hashlib
+import io
 import os
 import random
 import re
 import shutil
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -41,26 +46,22 @@ from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _box_sources import (
-    ConversionError,
-    Photograph,
-    match_boxes,
-    read_coco,
-    read_csv,
-    read_voc,
-)
+from _box_sources import ConversionError, Photograph, match_boxes
 from _repo_path import make_importable, run
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 ORIENTATION = 0x0112  # EXIF tag
-SHOWN = 20
+SPLITS = {'train', 'training', 'val', 'valid', 'validation', 'test'}
 
 
-def find_photographs(folder: Path, test: bool = False) -> list[Photograph]:
+def find_photographs(
+    folder: Path, notes: list[str], test: bool = False
+) -> list[Photograph]:
     """List the images below a folder of class folders, sorted by path.
 
     Args:
         folder: The folder.
+        notes: What was not taken is added.
         test: Whether it holds the test split.
 
     Raises:
@@ -69,10 +70,16 @@ def find_photographs(folder: Path, test: bool = False) -> list[Photograph]:
     """
     if not folder.is_dir():
         raise ConversionError(f'{folder}: no such folder')
-    found = []
+    found, hidden, others = [], 0, Counter()
     for file in sorted(folder.rglob('*')):
-        if file.suffix.lower() in EXTENSIONS and file.is_file():
-            key = file.relative_to(folder)
+        if not file.is_file():
+            continue
+        key = file.relative_to(folder)
+        if any(part.startswith('.') for part in key.parts):
+            hidden += 1
+        elif file.suffix.lower() not in EXTENSIONS:
+            others[file.suffix or 'no extension'] += 1
+        else:
             found.append(
                 Photograph(
                     file,
@@ -82,6 +89,21 @@ def find_photographs(folder: Path, test: bool = False) -> list[Photograph]:
                     prefix='test__' if test else '',
                 )
             )
+    if hidden:
+        notes.append(f'{folder}: {hidden} files in hidden folders left out')
+    if others:
+        kinds = ', '.join(f'{n} {kind}' for kind, n in others.most_common(10))
+        notes.append(
+            f'{folder}: {sum(others.values())} other files left out: {kinds}; '
+            f'taken are {", ".join(EXTENSIONS)}'
+        )
+    splits = sorted({photo.label for photo in found} & SPLITS)
+    if splits:
+        notes.append(
+            f'{folder}: the folders {", ".join(splits)} became classes; if '
+            'they are splits, give one folder of classes and --test-images '
+            'another'
+        )
     loose = [photo.key for photo in found if '/' not in photo.key]
     if loose:
         raise ConversionError(
@@ -123,13 +145,26 @@ def inspect_images(photographs: list[Photograph]) -> list[str]:
     problems = []
     for photo in photographs:
         try:
-            with Image.open(photo.file) as image:
+            content = photo.file.read_bytes()
+            photo.digest = hashlib.sha256(content).digest()
+            with Image.open(io.BytesIO(content)) as image:
                 image.load()
-                photo.turned = image.getexif().get(ORIENTATION, 1) != 1
+                photo.orientation = image.getexif().get(ORIENTATION, 1)
                 photo.size = ImageOps.exif_transpose(image).size
         except Exception as error:  # Pillow raises many kinds
             problems.append(f'{photo.file}: does not decode ({error})')
     return problems
+
+
+def same_images(photographs: list[Photograph]) -> list[str]:
+    """Say which images, byte for byte, are in both splits."""
+    train = {p.digest: p for p in photographs if p.digest and not p.test}
+    return [
+        f'{photo.file}: the same image as {train[photo.digest].file}, which '
+        'is in the training split'
+        for photo in photographs
+        if photo.test and photo.digest in train
+    ]
 
 
 def class_folders(labels: Iterable[str]) -> dict[str, str]:
@@ -197,16 +232,31 @@ def convert(args: argparse.Namespace) -> str:
     Raises:
         ConversionError: If anything is wrong. Then nothing has been written.
     """
-    from projects.scm.datasets.annotations import read_cub
+    from projects.scm.datasets.annotations import (
+        Problems,
+        read_coco,
+        read_csv_boxes,
+        read_cub,
+        read_voc_folder,
+    )
 
     if args.out.exists():
         raise ConversionError(f'{args.out}: exists already, not touched')
-    photographs = find_photographs(args.images)
+    for folder in filter(None, (args.images, args.test_images)):
+        if folder.resolve() in args.out.resolve().parents:
+            raise ConversionError(
+                f'{args.out}: lies inside {folder}, which is read; expected a '
+                'folder beside it'
+            )
+    notes: list[str] = []
+    photographs = find_photographs(args.images, notes)
     annotated = photographs
     if args.test_images is None:
         draw_split(photographs, args.test_fraction, args.seed)
     else:
-        annotated = tests = find_photographs(args.test_images, test=True)
+        annotated = tests = find_photographs(
+            args.test_images, notes, test=True
+        )
         unknown = {p.label for p in tests} ^ {p.label for p in photographs}
         if unknown:
             raise ConversionError(
@@ -215,26 +265,27 @@ def convert(args: argparse.Namespace) -> str:
             )
         photographs = photographs + tests
 
-    problems = inspect_images(photographs)
-    notes = []
-    rows = None
-    if args.coco:
-        rows, crowds = read_coco(args.coco)
-        notes += [f'{crowds} crowds left out'] * (crowds > 0)
-    elif args.csv:
-        rows = read_csv(args.csv)
-    elif args.voc:
-        rows = read_voc(args.voc, annotated)
-    if rows is not None:
-        more, others = match_boxes(annotated, rows)
-        problems += more
-        notes += [f'{others} boxes of other classes left out'] * (others > 0)
-    if problems:
-        shown = '\n  '.join(problems[:SHOWN])
-        raise ConversionError(
-            f'{len(problems)} problems, the first {len(problems[:SHOWN])} '
-            f'are\n  {shown}'
-        )
+    problems = Problems(str(args.images))
+    problems.extend(inspect_images(photographs))
+    same = same_images(photographs)
+    if args.test_images is None and same:
+        notes.append(f'{len(same)} images are in both splits, first {same[0]}')
+    else:
+        problems.extend(same)
+    found = None
+    for path, read in (
+        (args.coco, read_coco),
+        (args.csv, read_csv_boxes),
+        (args.voc, read_voc_folder),
+    ):
+        if path:
+            with problems.collecting():
+                found = read(path)
+    if found is not None:
+        match_boxes(annotated, found)
+        problems.merge(found.problems)
+        notes += found.notes
+    problems.check(notes)
 
     args.out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(
@@ -248,12 +299,17 @@ def convert(args: argparse.Namespace) -> str:
         }[args.mode]
         write_layout(photographs, building, transfer)
         for split in ('train', 'test'):
-            with_boxes = rows is not None and split == 'test'
+            with_boxes = found is not None and split == 'test'
             read_cub(str(building), split, with_boxes=with_boxes)
         building.chmod(0o755)
         os.replace(building, args.out)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(building)
+        if isinstance(error, OSError):
+            raise ConversionError(
+                f'{args.out}: cannot be written with --mode {args.mode}: '
+                f'{error}'
+            ) from error
         raise
     turned = sum(photo.turned for photo in photographs)
     notes += [f'{turned} images turned upright'] * (turned > 0)
@@ -332,7 +388,7 @@ def main() -> None:
     make_importable()
     try:
         print(convert(args))
-    except ConversionError as error:
+    except (ConversionError, ValueError, OSError) as error:
         sys.exit(f'to_cub_layout: {error}')
 
 

@@ -10,8 +10,8 @@ from mmpretrain.registry import DATASETS
 
 from .annotations import (
     CUB_LAYOUT,
+    read_class_names,
     read_cub,
-    read_cub_classes,
     read_wsoleval,
 )
 from .localization_mixin import LocalizationMixin
@@ -101,7 +101,7 @@ class CUBLocalization(LocalizationMixin, CUB):
         names_file = join_path(data_root, 'classes.txt')
         named = classes is not None or 'classes' in (metainfo or {})
         if not named and exists(names_file):
-            classes = read_cub_classes(names_file)
+            classes = read_class_names(names_file)
         super().__init__(
             data_root=data_root,
             split='train' if split == 'train' else 'test',

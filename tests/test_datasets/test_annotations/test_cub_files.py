@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from projects.scm.datasets.annotations import read_cub, read_cub_classes
+from projects.scm.datasets.annotations import read_class_names, read_cub
 
 
 def test_read_cub(cub_root):
@@ -134,13 +134,13 @@ def test_empty_split(cub_root):
         read_cub(str(cub_root), 'test', with_boxes=True)
 
 
-def test_read_cub_classes(tmp_path):
+def test_read_class_names(tmp_path):
     file = tmp_path / 'classes.txt'
     file.write_text('2 002.b c\n1 a\n3 003.\n')
-    assert read_cub_classes(str(file)) == ('a', 'b c', '003.')
+    assert read_class_names(str(file)) == ('a', 'b c', '003.')
     file.write_text('1 a\n3 b\n')
     with pytest.raises(ValueError, match='ids 1 to 2, found 1 to 3'):
-        read_cub_classes(str(file))
+        read_class_names(str(file))
     file.write_text('1 a\n1 b\n')
     with pytest.raises(ValueError, match=r'classes\.txt, line 2: id 1 is li'):
-        read_cub_classes(str(file))
+        read_class_names(str(file))

@@ -76,7 +76,12 @@ def test_files_that_are_not_needed(metadata_folder):
         ('localization.txt', '1,2,30,20', '30,2,1,20', 'line 1: .*second cor'),
         ('localization.txt', '1,2,30,20', '1,2,30', 'line 1: .*fewer than 5'),
         ('localization.txt', '2,3,10,11', '2,3,10,x', 'line 4: .*four numb'),
-        ('localization.txt', 'val/z', 'val/q', 'line 3: val/q.JPEG is not in'),
+        (
+            'localization.txt',
+            'val/z',
+            'val/q',
+            "line 3: 'val/q.JPEG' is not",
+        ),
         (
             'localization.txt',
             'val/z.JPEG,44,93,499,374\n',

@@ -7,9 +7,20 @@ expected.
 """
 
 from .annotation_table import AnnotationTable, BoxCollector
-from .cub_files import CUB_LAYOUT, read_cub, read_cub_classes
+from .box_csv import read_csv_boxes
+from .box_file import BoxFile, ListedBox
+from .class_names import read_class_names
+from .coco_json import read_coco
+from .cub_files import CUB_LAYOUT, read_cub
 from .image_list import read_image_list
-from .voc_xml import VOCAnnotation, read_voc_boxes, read_voc_xml
+from .image_names import ImageNames
+from .problems import AnnotationError, Problems
+from .voc_xml import (
+    VOCAnnotation,
+    read_voc_boxes,
+    read_voc_folder,
+    read_voc_xml,
+)
 from .wsoleval_metadata import (
     METADATA_LAYOUT,
     Mask,
@@ -24,19 +35,27 @@ from .wsoleval_metadata import (
 __all__ = [
     'CUB_LAYOUT',
     'METADATA_LAYOUT',
+    'AnnotationError',
     'AnnotationTable',
     'BoxCollector',
+    'BoxFile',
+    'ImageNames',
+    'ListedBox',
     'Mask',
+    'Problems',
     'VOCAnnotation',
     'read_boxes',
     'read_class_labels',
+    'read_class_names',
+    'read_coco',
+    'read_csv_boxes',
     'read_cub',
-    'read_cub_classes',
     'read_image_ids',
     'read_image_list',
     'read_image_sizes',
     'read_masks',
     'read_voc_boxes',
+    'read_voc_folder',
     'read_voc_xml',
     'read_wsoleval',
 ]

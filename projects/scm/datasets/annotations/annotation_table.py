@@ -56,7 +56,8 @@ class AnnotationTable(Sequence):
         boxes (np.ndarray, optional): float64 (m, 4), ``x0, y0, x1, y1``.
         offsets (np.ndarray, optional): int64 (n + 1); the boxes of image i
             are ``boxes[offsets[i]:offsets[i + 1]]``.
-        sizes (np.ndarray, optional): int64 (n, 2), width and height.
+        sizes (np.ndarray, optional): int64 (n, 2), width and height; 0, 0
+            where they are not known.
         boxes_end (str, optional): ``'last_pixel'`` where far corners are at
             most ``width - 1, height - 1`` in this format; items say so.
             Defaults to None, which means ``width, height``.
@@ -119,7 +120,7 @@ class AnnotationTable(Sequence):
                 'img_path': path if self.locate is None else self.locate(path),
                 'gt_label': label,
             }
-            if self.sizes is not None:
+            if self.sizes is not None and sizes[row][0]:
                 item['width'], item['height'] = sizes[row]
             if self.boxes is not None:
                 item['instances'] = [

@@ -2,11 +2,11 @@
 """The annotation files of CUB-200-2011, and of any folder laid out like it."""
 
 import os.path as osp
-import re
 from collections.abc import Callable
 from typing import Any
 
 from .annotation_table import AnnotationTable, BoxCollector
+from .problems import Problems
 from .text_fields import parse_box, parse_int, parse_label, parse_lines
 
 #: What the folder holds, for messages.
@@ -50,19 +50,26 @@ def read_cub(
         ValueError: If a line, a label or a box is wrong, or the files do not
             list the same images.
     """
-    paths = _read_column(root, 'images.txt', '<image id> <path>', str)
-    labels = _read_column(
-        root,
-        'image_class_labels.txt',
-        '<image id> <class id, from 1>',
-        lambda text: parse_label(text, 1, num_classes),
-    )
-    flags = _read_column(
-        root,
-        'train_test_split.txt',
-        '<image id> <1: train, 0: test>',
-        _parse_flag,
-    )
+    problems = Problems(root)
+    paths, labels, flags = {}, {}, {}
+    for column, name, form, parse in (
+        (paths, 'images.txt', '<image id> <path>', str),
+        (
+            labels,
+            'image_class_labels.txt',
+            '<image id> <class id, from 1>',
+            lambda text: parse_label(text, 1, num_classes),
+        ),
+        (
+            flags,
+            'train_test_split.txt',
+            '<image id> <1: train, 0: test>',
+            _parse_flag,
+        ),
+    ):
+        with problems.collecting():
+            column.update(_read_column(root, name, form, parse))
+    problems.check()
     _check_same_ids(root, paths, labels, 'image_class_labels.txt')
     _check_same_ids(root, paths, flags, 'train_test_split.txt')
     _check_different(root, paths)
@@ -93,31 +100,6 @@ def read_cub(
             f'for instance {table.paths[missing[0]]}. {NO_BOXES}'
         )
     return table
-
-
-def read_cub_classes(path: str) -> tuple[str, ...]:
-    """Read ``classes.txt``: class names in order.
-
-    Args:
-        path: The file, of lines ``<class id, from 1> <name>``. The numbers
-            before the names of CUB (``001.Black_footed_Albatross``) are no
-            part of the name.
-
-    Raises:
-        ValueError: If a line is wrong or the ids are not 1 to their number.
-    """
-    names = _read_column(
-        osp.dirname(path),
-        osp.basename(path),
-        '<class id, from 1> <name>',
-        lambda text: re.sub(r'^\d+\.(?=.)', '', text),
-    )
-    if sorted(names) != list(range(1, len(names) + 1)):
-        raise ValueError(
-            f'{path}: expected the class ids 1 to {len(names)}, found '
-            f'{min(names)} to {max(names)}'
-        )
-    return tuple(names[key] for key in sorted(names))
 
 
 def _read_column(

@@ -1,14 +1,20 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Lines of annotation files, and errors that say where and what."""
 
+import re
 from collections.abc import Callable
+from typing import NoReturn
 
 from mmengine.fileio import get_text
 
 from projects.scm.structures import box_problem
 
+from .problems import AnnotationError, Problems, quote
+
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
+
+_INTEGER = re.compile(r'[+-]?[0-9]{1,18}')
 
 
 def read_lines(path: str, needed_for: str = '') -> list[str]:
@@ -36,16 +42,18 @@ def read_lines(path: str, needed_for: str = '') -> list[str]:
             f'{path}: no such file{needed_for and f"; {needed_for}"}'
         ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path}: not UTF-8 text ({error})') from error
+        _fail(f'{path}: not UTF-8 text ({error})')
     text = text.rstrip()
     if not text:
-        raise ValueError(f'{path}: the file is empty')
+        _fail(f'{path}: the file is empty')
     lines = [line.rstrip() for line in text.split('\n')]
     if '' in lines:
-        raise ValueError(
-            f'{path}, line {lines.index("") + 1}: the line is empty'
-        )
+        _fail(f'{path}, line {lines.index("") + 1}: the line is empty')
     return lines
+
+
+def _fail(message: str) -> NoReturn:
+    raise AnnotationError([message], message)
 
 
 def parse_lines(
@@ -65,16 +73,19 @@ def parse_lines(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: Names file, line number, reason, expected form and text.
+        AnnotationError: Names of every wrong line the file, its number, the
+            reason, the expected form and the text.
     """
+    problems = Problems(path)
     for number, line in enumerate(read_lines(path, needed_for), start=1):
         try:
             parse(line)
         except ValueError as error:
-            raise ValueError(
+            problems.add(
                 f'{path}, line {number}: {error}; expected {form!r}, found '
-                f'{line!r}'
-            ) from error
+                f'{quote(line)}'
+            )
+    problems.check()
 
 
 def check_different(path: str, images: list[str]) -> None:
@@ -90,21 +101,33 @@ def check_different(path: str, images: list[str]) -> None:
     if len(set(images)) == len(images):
         return
     seen: dict[str, int] = {}
+    problems = Problems(path)
     for number, image in enumerate(images, start=1):
         first = seen.setdefault(image, number)
         if first != number:
-            raise ValueError(
-                f'{path}, line {number}: {image!r} is listed twice, first in '
-                f'line {first}'
+            problems.add(
+                f'{path}, line {number}: {quote(image)} is listed twice, '
+                f'first in line {first}'
             )
+    problems.check()
 
 
 def parse_int(text: str, name: str) -> int:
     """Return ``text`` as an integer, or say which field is none."""
+    # Python's int() also takes 1_0, digits of other scripts, any length.
+    if not _INTEGER.fullmatch(text.strip()):
+        raise ValueError(f'{name} {quote(text)} is not an integer')
+    return int(text)
+
+
+def parse_number(text: str) -> float:
+    """Return ``text`` as a float, or say that it is none."""
+    if '_' in text or not text.isascii():  # float() takes 1_0
+        raise ValueError(f'expected a number, found {quote(text)}')
     try:
-        return int(text)
+        return float(text)
     except ValueError:
-        raise ValueError(f'{name} {text!r} is not an integer') from None
+        raise ValueError(f'expected a number, found {quote(text)}') from None
 
 
 def parse_label(text: str, first: int, num_classes: int | None) -> int:
@@ -134,6 +157,32 @@ def parse_size(width: str, height: str) -> Size:
     return size
 
 
+def parse_optional_size(width: str | None, height: str | None) -> Size | None:
+    """Return an image size, or None where it is absent or 0 by 0.
+
+    Args:
+        width: As it is written: a whole number, ``200`` or ``200.0``.
+        height: The same.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    texts = [(text or '').strip() for text in (width, height)]
+    if not any(texts):
+        return None
+    sides = []
+    for name, text in zip(('width', 'height'), texts, strict=True):
+        whole, _, zeros = text.partition('.')
+        if zeros.strip('0'):
+            raise ValueError(f'{name} {quote(text)} is not an integer')
+        sides.append(parse_int(whole, name))
+    if sides == [0, 0]:
+        return None
+    if min(sides) <= 0:
+        raise ValueError(f'image size {sides[0]}x{sides[1]} is not positive')
+    return sides[0], sides[1]
+
+
 def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
     """Return a box as ``x0, y0, x1, y1`` in pixels of the image.
 
@@ -147,10 +196,13 @@ def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
         ValueError: If these are not four finite numbers, or the box has no
             area or leaves the image.
     """
+    text = ''.join(fields)
     try:
+        if '_' in text or not text.isascii():  # float() takes 1_0
+            raise ValueError
         x0, y0, x1, y1 = map(float, fields)
     except ValueError:
-        raise ValueError(f'{fields} are not four numbers') from None
+        raise ValueError(f'{quote(fields)} are not four numbers') from None
     if xywh:
         x1, y1 = x0 + x1, y0 + y1
     width, height = size or (float('inf'), float('inf'))

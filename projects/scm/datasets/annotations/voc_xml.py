@@ -1,27 +1,34 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """XML files of Pascal VOC's form, in which ILSVRC publishes its boxes."""
 
+import math
 import os.path as osp
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from mmengine.fileio import get, get_file_backend, isdir
 
+from projects.scm.structures import box_problem
+
 from .annotation_table import BoxCollector
-from .text_fields import Box, Size, parse_box, parse_size
+from .box_file import BoxFile, ListedBox
+from .problems import AnnotationError, Problems, quote
+from .text_fields import Box, Size, parse_number, parse_optional_size
 
 
 class VOCAnnotation(NamedTuple):
     """Content of one file.
 
     Attributes:
-        size: Width and height of the image the annotator saw.
-        boxes: Boxes ``x0, y0, x1, y1``, numbers as written.
+        size: Width and height of the image the annotator saw; None where the
+            file does not tell it, or tells 0 by 0.
+        boxes: Boxes ``x0, y0, x1, y1``, numbers as written, finite.
         names: Class name of each box.
     """
 
-    size: Size
+    size: Size | None
     boxes: list[Box]
     names: list[str]
 
@@ -29,32 +36,99 @@ class VOCAnnotation(NamedTuple):
 def read_voc_xml(path: str) -> VOCAnnotation:
     """Read the size and the boxes of one file.
 
+    An object may have several ``bndbox``: each is a box of its class.
+
     Raises:
-        ValueError: If the file is no XML, or a field is missing or wrong;
-            the message names the file and the object.
+        AnnotationError: If the file is no XML, or a field is missing or
+            wrong; the message names the file and the objects.
     """
+    root = _parse(path)
+    problems = Problems(path)
+    size = None
     try:
-        root = ElementTree.fromstring(get(path))
+        width, height = (
+            root.findtext(f'size/{name}') for name in ('width', 'height')
+        )
+        size = parse_optional_size(width, height)
+    except ValueError as error:
+        problems.add(f'{path}: size: {error}')
+    boxes, names = [], []
+    for index, item in enumerate(root.iterfind('object'), start=1):
+        where = f'{path}, object {index}'
+        found = item.findall('bndbox')
+        if not found:
+            problems.add(f'{where}: there is no <bndbox>')
+        for box in found:
+            try:
+                boxes.append(_read_box(box))
+            except ValueError as error:
+                problems.add(f'{where}: {error}')
+            else:
+                names.append((item.findtext('name') or '').strip())
+    problems.check()
+    return VOCAnnotation(size, boxes, names)
+
+
+def _parse(path: str) -> ElementTree.Element:
+    data = get(path)
+    if b'<!ENTITY' in data:
+        message = f'{path}: defines entities, expected the plain XML of VOC'
+        raise AnnotationError([message], message)
+    try:
+        return ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
         line, column = error.position
-        raise ValueError(
-            f'{path}, line {line}, column {column}: not XML ({error})'
-        ) from error
+        message = f'{path}, line {line}, column {column}: not XML ({error})'
+        raise AnnotationError([message], message) from error
     except (LookupError, ValueError) as error:  # of the encoding it declares
-        raise ValueError(f'{path}: not XML ({error})') from error
-    where = ''
-    try:
-        size = parse_size(*_texts(root, 'size', ('width', 'height')))
-        boxes, names = [], []
-        corners = ('xmin', 'ymin', 'xmax', 'ymax')
-        for index, item in enumerate(root.iterfind('object'), start=1):
-            where = f', object {index}'
-            fields = _texts(item, 'bndbox', corners)
-            boxes.append(parse_box(fields, size, xywh=False))
-            names.append(item.findtext('name', default=''))
-    except ValueError as error:
-        raise ValueError(f'{path}{where}: {error}') from error
-    return VOCAnnotation(size, boxes, names)
+        message = f'{path}: not XML ({error})'
+        raise AnnotationError([message], message) from error
+
+
+def _read_box(element: ElementTree.Element) -> Box:
+    numbers = []
+    for name in ('xmin', 'ymin', 'xmax', 'ymax'):
+        text = element.findtext(name)
+        if text is None:
+            raise ValueError(f'there is no <bndbox><{name}>')
+        number = parse_number(text.strip())
+        if not math.isfinite(number):
+            raise ValueError(f'<{name}> {quote(text)} is not finite')
+        numbers.append(number)
+    return tuple(numbers)
+
+
+def read_voc_folder(folder: str | Path) -> BoxFile:
+    """Read all XML files below a folder.
+
+    Args:
+        folder: The folder. Images are called as their files, without
+            extension, by the path below it.
+
+    Returns:
+        BoxFile: Their content; problems of files are in ``problems``.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no XML file in it.
+    """
+    folder = Path(folder)
+    files = sorted(folder.rglob('*.xml')) if folder.is_dir() else []
+    if not files:
+        what = 'no .xml files' if folder.is_dir() else 'no such folder'
+        raise FileNotFoundError(f'{folder}: {what}')
+    found = BoxFile(str(folder), Problems(str(folder)))
+    for file in files:
+        with found.problems.collecting():
+            annotation = read_voc_xml(str(file))
+            name = file.relative_to(folder).as_posix()[: -len('.xml')]
+            found.sizes[name] = annotation.size
+            found.boxes += [
+                ListedBox(name, box, label, f'{file}, box {index}')
+                for index, (box, label) in enumerate(
+                    zip(annotation.boxes, annotation.names, strict=True), 1
+                )
+            ]
+    return found
 
 
 def read_voc_boxes(
@@ -71,7 +145,8 @@ def read_voc_boxes(
         folder: For instance ``ILSVRC/Annotations/CLS-LOC/val``.
 
     Returns:
-        Boxes of the images in their order, and (width, height) of each.
+        Boxes of the images in their order, and (width, height) of each, 0, 0
+        where a file does not tell it.
 
     Raises:
         FileNotFoundError: If the folder does not exist, or an image has no
@@ -96,14 +171,20 @@ def read_voc_boxes(
             f'images, for instance {missing[0]}.xml'
         )
     boxes, sizes = BoxCollector(), []
+    problems = Problems(folder)
     for index, name in enumerate(names):
         file = osp.join(folder, found[name])
-        annotation = read_voc_xml(file)
-        if not annotation.boxes:
-            raise ValueError(f'{file}: there is no object with a box')
-        sizes.append(annotation.size)
-        for box in annotation.boxes:
-            boxes.add(index, box)
+        with problems.collecting():
+            annotation = read_voc_xml(file)
+            if not annotation.boxes:
+                problems.add(f'{file}: there is no object with a box')
+            sizes.append(annotation.size or (0, 0))
+            for number, box in enumerate(annotation.boxes, start=1):
+                problem = box_problem(box, annotation.size)
+                if problem:
+                    problems.add(f'{file}, box {number} {list(box)} {problem}')
+                boxes.add(index, box)
+    problems.check()
     return boxes, sizes
 
 
@@ -119,13 +200,3 @@ def _by_name(paths: Iterable[str], what: str) -> dict[str, str]:
             )
         found[name] = path
     return found
-
-
-def _texts(
-    parent: ElementTree.Element, tag: str, names: tuple[str, ...]
-) -> list[str]:
-    texts = [parent.findtext(f'{tag}/{name}') for name in names]
-    if None in texts:
-        missing = names[texts.index(None)]
-        raise ValueError(f'there is no <{tag}><{missing}>')
-    return [str(text) for text in texts]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from mmengine.fileio import exists
 
 from .annotation_table import AnnotationTable, BoxCollector
+from .problems import Problems, quote
 from .text_fields import (
     check_different,
     parse_box,
@@ -69,17 +70,24 @@ def read_wsoleval(
     """
     ids = read_image_ids(osp.join(folder, 'image_ids.txt'))
     index = {image: i for i, image in enumerate(ids)}
-    labels = read_class_labels(
-        osp.join(folder, 'class_labels.txt'), index, num_classes
-    )
+    problems = Problems(folder)
+    labels = sizes = boxes = None
+    with problems.collecting():
+        labels = read_class_labels(
+            osp.join(folder, 'class_labels.txt'), index, num_classes
+        )
+    if with_boxes:
+        size_file = osp.join(folder, 'image_sizes.txt')
+        box_file = osp.join(folder, 'localization.txt')
+        with problems.collecting():
+            if exists(size_file):
+                sizes = read_image_sizes(size_file, index)
+        with problems.collecting():
+            boxes = read_boxes(box_file, index, sizes)
+    problems.check()
     if not with_boxes:
         return AnnotationTable(ids, labels)
-    size_file = osp.join(folder, 'image_sizes.txt')
-    sizes = read_image_sizes(size_file, index) if exists(size_file) else None
-    box_file = osp.join(folder, 'localization.txt')
-    table = AnnotationTable(
-        ids, labels, read_boxes(box_file, index, sizes), sizes
-    )
+    table = AnnotationTable(ids, labels, boxes, sizes)
     _check_complete(box_file, ids, table.without_boxes())
     return table
 
@@ -207,7 +215,7 @@ def _position(index: dict[str, int], image: str) -> int:
     try:
         return index[image]
     except KeyError:
-        raise ValueError(f'{image} is not in image_ids.txt') from None
+        raise ValueError(f'{quote(image)} is not in image_ids.txt') from None
 
 
 def _check_complete(
