@@ -433,7 +433,7 @@ def test_bad_csv(tool, tmp_path, folder):
     line = 'a/1.jpg,64,64,0,0,64,64'
     for old, new, message in (
         (line, 'a/1.jpg,64,64,50,50,9,9', r'a/1\.jpg.*x, y, width, height'),
-        (line, 'a/1.jpg,64,64,0,0,64,x', 'line 3.*numbers'),
+        (line, 'a/1.jpg,64,64,0,0,64,x', 'line 3.*expected a number'),
         (line, 'a/1.jpg,64,64,64,0,99,64', r'a/1\.jpg.*outside its image'),
         ('path,width', 'path,w', r'a/0\.jpg: .* does not tell the size'),
         ('path,', 'file,', "line 1: missing columns.*'path'"),
