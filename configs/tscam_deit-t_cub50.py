@@ -2,4 +2,3 @@
 _base_ = 'scm_deit-t_cub50.py'
 
 model = dict(head=dict(type='TSCAMHead'))
-custom_hooks = []

@@ -2,4 +2,3 @@
 _base_ = 'scm_deit-t_imagewoof.py'
 
 model = dict(head=dict(type='TSCAMHead'))
-custom_hooks = []

@@ -54,7 +54,8 @@ def _item(folder, index, generator, right, relative):
     labels = [pred, *others[:4]]
     if label not in labels:
         labels.append(label)
-    score = np.full(NUM_CLASSES, 0.02)
+    score = np.full(NUM_CLASSES, 0.01)
+    score[others[:4]] = [0.05, 0.04, 0.03, 0.02]
     score[pred] = generator.uniform(0.5, 0.9)
     name = f'{label + 1:03d}.kind_{label}/{index:04d}.png'
     return {

@@ -19,6 +19,8 @@ default_hooks = dict(
     resume_check=dict(type='ResumeCheckHook'),
     missed_validation=dict(type='MissedValidationHook'),
 )
+# λ and β in the log, of heads that have a calibration.
+custom_hooks = [dict(type='CalibrationLogHook')]
 visualizer = dict(type='WSOLVisualizer')
 # The loss first, and no figure of a table a second time.
 log_processor = dict(type='WSOLLogProcessor')

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from projects.scm.apis.choices import (
-    check_positive,
-    find_boxes,
-    resolve_contours,
     resolve_target,
     resolve_threshold,
 )
 from projects.scm.evaluation.functional import save_thresholds
+from projects.scm.structures import score_map_to_boxes
+from projects.scm.utils.checks import check_positive
 
 NAMES = ('ant', 'bee', 'cat')
 
@@ -55,9 +54,6 @@ def test_other_choices() -> None:
     for number in (0, 1.5, None):
         with pytest.raises(ValueError, match=f'b: expected .* got {number}'):
             check_positive(b=number)
-    assert resolve_contours('all') == 'all'
-    with pytest.raises(ValueError, match="got 'some'"):
-        resolve_contours('some')
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -73,7 +69,9 @@ def test_otsu_is_the_mask_of_opencv(seed) -> None:
         mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
     x, y, w, h = cv2.boundingRect(max(contours, key=cv2.contourArea))
-    found = find_boxes(score_map, (70, 50), (70, 50), {'threshold': 'otsu'})
+    found = score_map_to_boxes(
+        score_map, 'otsu', (70, 50), frame_size_wh=(70, 50)
+    )
     np.testing.assert_array_equal(found, [[x, y, x + w, y + h]])
 
 
@@ -92,6 +90,7 @@ def test_otsu_cuts_at_its_very_level(level) -> None:
 
 def test_a_flat_map_has_no_box() -> None:
     for threshold in ('otsu', 0.2):
-        options = {'threshold': threshold, 'contours': 'all'}
-        found = find_boxes(np.ones((3, 3)), (9, 9), (6, 6), options)
+        found = score_map_to_boxes(
+            np.ones((3, 3)), threshold, (9, 9), contours='all'
+        )
         assert found.shape == (0, 4)

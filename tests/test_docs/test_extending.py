@@ -13,6 +13,8 @@ from mmengine.dataset import pseudo_collate
 from mmpretrain.registry import DATASETS, METRICS, MODELS
 from test_docs.pages import REPO, blocks, file_of, read_page
 
+from projects.scm.apis.export_graph import LocalizationGraph
+
 TINY = dict(embed_dims=32, num_layers=4, num_heads=2, feedforward_channels=64)
 
 
@@ -76,6 +78,9 @@ def test_the_parts_train_and_are_measured_together(config):
     losses['loss'].backward()
     assert model.backbone.stem.weight.grad.abs().sum() > 0
     assert type(model.head).__name__ == 'LastLayersHead'
+    assert type(model.head.calibration).__name__ == 'NeighbourMean'
+    assert model.head.calibration.weight.grad.abs() > 0
+    assert model.head.calibration.scalars()['weight'] == pytest.approx(0.3)
 
     model.eval()
     with torch.no_grad():
@@ -90,21 +95,35 @@ def test_the_parts_train_and_are_measured_together(config):
     assert {'wsol/scm/top1_loc', 'wsol/wsoleval/max_box_acc'} <= set(values)
 
 
+def test_a_source_of_its_own_is_measured_as_others(config, written):
+    """Two methods are enough for boxes, metrics and export."""
+    source = Config.fromfile(written / 'configs/my_source.py')
+    source.data_preprocessor = config.data_preprocessor
+    model = build_model(source)
+    data = model.data_preprocessor(batch_of(config.train_dataloader), True)
+    assert torch.isfinite(model(**data, mode='loss')['loss'])
+    model.eval()
+    with torch.no_grad():
+        found = model.test_step(batch_of(config.test_dataloader))
+        logits, labels, maps = LocalizationGraph(model, 2, any_size=False)(
+            batch_of(config.test_dataloader)['inputs'][0][None].flip(1).float()
+        )
+    first = found[0]
+    assert labels[0].tolist() == first.score_map_labels[:2].tolist()
+    torch.testing.assert_close(maps[0], first.score_maps[:2])
+    torch.testing.assert_close(logits.softmax(1)[0], first.pred_score)
+    assert len(first.pred_instances) == 1
+    metric = METRICS.build(config.test_evaluator[0])
+    metric.process(None, [sample.to_dict() for sample in found])
+    assert 'wsol/scm/top1_loc' in metric.evaluate(len(found))
+
+
 def test_the_head_uses_the_last_layers_alone(config):
     model = build_model(config).eval()
     (tokens,) = model.extract_feat(torch.randn(1, 3, 64, 64))
     expected = tokens.cls_attention[0, 1:].sum(0)
     expected = (expected - expected.min()) / (expected.max() - expected.min())
     torch.testing.assert_close(model.head.attention_map(tokens)[0], expected)
-
-
-def test_the_backbone_from_nothing_works_with_the_head(config):
-    model = build_model(config, type='TinyTokens', channels=32)
-    data = model.data_preprocessor(batch_of(config.train_dataloader), True)
-    (tokens,) = model.extract_feat(data['inputs'])
-    assert tokens.patch.shape == (6, 32, 8, 8)
-    assert tokens.cls_attention.shape == (6, 1, 8, 8)
-    assert torch.isfinite(model(**data, mode='loss')['loss'])
 
 
 @pytest.mark.parametrize(('peak', 'hits'), [((3, 3), 100.0), ((0, 0), 0.0)])
@@ -115,7 +134,10 @@ def test_the_metric_finds_the_peak(written, peak, hits):
     score_maps[0][peak] = 1
     sample = dict(
         ori_shape=(80, 160),
+        gt_label=[0],
+        pred_score=[1.0],
         score_maps=score_maps,
+        score_map_labels=[0],
         instances=[dict(bbox=[60.0, 30.0, 80.0, 40.0])],
     )
     metric = PointingGame()
@@ -131,11 +153,3 @@ def test_the_protocol_counts_the_true_class(written):
         assert names == ['scm', 'true_class']
         assert metric.plan.keys(metric.plan.protocols[1])[1] == 'loc_acc'
         assert metric.plan.choices[1].value == 0.2
-
-
-def test_the_config_of_another_backbone_builds(written):
-    cfg = Config.fromfile(written / 'configs/my_deit3.py')
-    assert cfg.model.backbone.get('init_cfg') is None
-    model = MODELS.build(cfg.model)
-    assert type(model.backbone).__name__ == 'TSCAMDeiT3'
-    assert model.backbone.embed_dims == model.head.in_channels

@@ -58,7 +58,7 @@ def test_what_is_taken_from_a_classifier(write):
     assert list(images) == [os.path.abspath(p) for p in ('a.png', 'few.png')]
     first, second = images.values()
     assert first.ranking == [2, 5, 3, 0, 1]
-    assert first.annotation == (5, [BOX], (80, 40))
+    assert first.annotation[:3] == (5, [BOX], (80, 40))
     assert second.ranking == [1, 0]
 
 

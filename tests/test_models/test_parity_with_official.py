@@ -151,7 +151,7 @@ def test_twenty_steps_of_adamw(
         if name == 'scm':
             for i, block in enumerate(model.head.calibration.blocks):
                 np.testing.assert_allclose(
-                    [block.threshold.item(), block.balance.item()],
+                    [block.beta.item(), block.lambda_.item()],
                     [
                         figures[f'final.layers.{i}.thred'].item(),
                         figures[f'final.layers.{i}.fuse._loss_rate'].item(),

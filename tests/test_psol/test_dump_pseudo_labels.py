@@ -220,9 +220,9 @@ def test_relative_and_remote_paths(tmp_path, monkeypatch):
         ({'gt_label': None}, {}, 'gt_label'),
         ({'img_shape': None}, {}, 'img_shape'),
         ({'instances': None}, {'boxes': 'annotated'}, 'instances'),
-        ({'gt_label': np.array([7])}, {}, 'no map of gt_label 7'),
+        ({'gt_label': np.array([7])}, {}, 'no map of class 7'),
         ({'gt_label': np.array([0, 1])}, {}, 'expected one class'),
-        ({'score_maps': torch.full((2, 4, 4), np.nan)}, {}, 'ValueError'),
+        ({'score_maps': torch.full((2, 4, 4), np.nan)}, {}, 'values are NaN'),
     ],
 )
 def test_an_image_that_cannot_be_used_is_named(

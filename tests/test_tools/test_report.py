@@ -8,7 +8,7 @@ import chromium_pipe
 import pytest
 from synthetic_results import NUM_CLASSES, dump_results, make_results
 
-from projects.scm.visualization.report import build_report
+from projects.scm.reporting import build_report
 
 COUNT = 150
 

@@ -22,8 +22,8 @@ class TestRun:
     has_ranking = True
 
     def __init__(self, path: Path, truths: list[Truth] | None) -> None:
+        from projects.scm.reporting.records import load_records
         from projects.scm.structures import fit_boxes
-        from projects.scm.visualization.report.records import load_records
 
         self.records = load_records(path)
         self.moved = [0] * len(self.records)
@@ -84,16 +84,17 @@ class TestRun:
     def score(self, plan: Any, index: int) -> Any:
         """Numbers of one image."""
         from projects.scm.evaluation.functional import record_image
+        from projects.scm.structures import as_array
 
         record = self.records[index]
         found = record_image(
             plan,
-            record.score_maps,
-            record.score_map_labels,
+            as_array(record.found.score_maps),
+            record.found.map_labels,
             record.gt_label,
             self.boxes[index],
             record.size_wh,
-            ranking=record.score_map_labels[:5],
+            ranking=record.found.ranking[:5],
             name=record.img_path,
         )
         found.num_moved_boxes += self.moved[index]

@@ -73,7 +73,7 @@ def main() -> None:
     args = parse_args()
     make_importable()
     import projects.scm.register  # noqa: F401
-    from projects.scm.visualization.report import build_report
+    from projects.scm.reporting import build_report
 
     size = build_report(**vars(args))
     print(f'wrote {args.out}, {size / 1e6:.1f} MB')

@@ -35,7 +35,7 @@ from projects.scm.models.calibration import (  # noqa: E402
 
 FAST, DENSE = 'this project', 'literal'
 MAPS = ('noise', 'smooth', 'near constant')
-GRADIENTS = ('semantic', 'attention', 'balance', 'threshold')
+GRADIENTS = ('semantic', 'attention', 'lambda_', 'beta')
 
 
 def make_maps(
@@ -73,8 +73,8 @@ def run(
 ) -> list[Tensor]:
     """Forward and backward pass; gradients in the order of ``GRADIENTS``."""
     semantic, attention = (part.requires_grad_() for part in maps)
-    balances = [block.balance for block in module.blocks]
-    thresholds = [block.threshold for block in module.blocks]
+    balances = [block.lambda_ for block in module.blocks]
+    thresholds = [block.beta for block in module.blocks]
     if name == FAST:
         calibrated, _ = module(semantic, attention)
     else:

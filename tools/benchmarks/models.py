@@ -43,8 +43,8 @@ class LiteralCalibration(SpatialCalibration):
             semantic,
             attention,
             [block.iterations for block in self.blocks],
-            [block.balance for block in self.blocks],
-            [block.threshold for block in self.blocks],
+            [block.lambda_ for block in self.blocks],
+            [block.beta for block in self.blocks],
         )
         return calibrated.mean((2, 3))
 

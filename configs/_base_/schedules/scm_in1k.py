@@ -1,19 +1,7 @@
 # SCM on ImageNet-1K: 20 epochs, AdamW, no warm-up.
-optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=1e-6, weight_decay=0.05),
-    # Weight decay on matrices only.
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0,
-        bias_decay_mult=0.0,
-        flat_decay_mult=0.0,
-        custom_keys={
-            '.cls_token': dict(decay_mult=0.0),
-            '.pos_embed': dict(decay_mult=0.0),
-            # λ and β of the calibration move by about lr a step.
-            'head.calibration': dict(lr_mult=1.0, decay_mult=0.0),
-        },
-    ),
-)
+_base_ = 'adamw.py'
+
+optim_wrapper = dict(optimizer=dict(lr=1e-6))
 # The official steps, at the start of epochs 10, 12 and 20 counted from 1.
 param_scheduler = dict(type='MultiStepLR', milestones=[9, 11, 19], gamma=0.1)
 

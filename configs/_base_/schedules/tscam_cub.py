@@ -1,17 +1,7 @@
 # TS-CAM on CUB-200-2011: 60 epochs, AdamW, no warm-up.
-optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=5e-5, weight_decay=0.05),
-    # Weight decay on matrices only.
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0,
-        bias_decay_mult=0.0,
-        flat_decay_mult=0.0,
-        custom_keys={
-            '.cls_token': dict(decay_mult=0.0),
-            '.pos_embed': dict(decay_mult=0.0),
-        },
-    ),
-)
+_base_ = 'adamw.py'
+
+optim_wrapper = dict(optimizer=dict(lr=5e-5))
 # The official steps, at the start of epochs 30 and 60 counted from 1.
 param_scheduler = dict(type='MultiStepLR', milestones=[29, 59], gamma=0.1)
 

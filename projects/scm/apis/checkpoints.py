@@ -10,7 +10,7 @@ import torch
 from mmpretrain.models import ImageClassifier
 from torch import nn
 
-from projects.scm.models.heads import TSCAMHead
+from projects.scm.models.heads import ScoreMapHead
 from projects.scm.utils import write_file
 from projects.scm.utils.checkpoint_door import read_checkpoint
 from projects.scm.utils.weights import (
@@ -60,14 +60,14 @@ def check_model(model: nn.Module) -> ImageClassifier:
     """Refuse a model that has no score maps.
 
     Raises:
-        TypeError: If it is no ``ImageClassifier`` with a ``TSCAMHead``.
+        TypeError: If it is no ``ImageClassifier`` with a ``ScoreMapHead``.
     """
     head = getattr(model, 'head', None)
     if not isinstance(model, ImageClassifier) or not isinstance(
-        head, TSCAMHead
+        head, ScoreMapHead
     ):
         raise TypeError(
-            'expected an ImageClassifier with a TSCAMHead or SCMHead, but '
+            'expected an ImageClassifier with a ScoreMapHead, but '
             f'got {type(model).__name__} with head {type(head).__name__}'
         )
     return model

@@ -3,40 +3,17 @@
 
 import difflib
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
-from typing import Any
-
-import numpy as np
 
 from projects.scm.evaluation.functional import (
     holds_label_threshold,
     load_label_threshold,
     load_thresholds,
-    otsu_cut,
 )
-from projects.scm.structures import (
-    CONTOURS,
-    normalize_score_map,
-    quantize_score_map,
-    resize_score_map,
-    score_map_to_boxes,
-    score_map_to_outlines,
-)
-
-OTSU = 'otsu'
-
+from projects.scm.structures import OTSU
 
 PREDICTED, TOPK = 'predicted', 'topk'
-
-
-def check_positive(**numbers: int) -> None:
-    """Raise a ValueError for a number that is not whole or below 1."""
-    for name, value in numbers.items():
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(
-                f'{name}: expected a whole number from 1, got {value!r}'
-            )
 
 
 def resolve_target(
@@ -75,15 +52,6 @@ def resolve_target(
             f'{target}'
         )
     return index
-
-
-def resolve_contours(contours: str) -> str:
-    """Check how contours are chosen."""
-    if contours not in CONTOURS:
-        raise ValueError(
-            f'contours: expected one of {CONTOURS}, got {contours!r}'
-        )
-    return contours
 
 
 def resolve_threshold(
@@ -130,78 +98,3 @@ def resolve_threshold(
             f'be one of {sorted(chosen)}'
         )
     return float(chosen[figure])
-
-
-def find_boxes(
-    score_map: np.ndarray,
-    image_size_wh: tuple[int, int],
-    frame_size_wh: tuple[int, int],
-    options: Mapping[str, Any],
-) -> np.ndarray:
-    """Boxes of a raw score map, Otsu's threshold included.
-
-    Args:
-        score_map (np.ndarray): (h, w) raw scores.
-        image_size_wh (tuple[int, int]): Size of the original image.
-        frame_size_wh (tuple[int, int]): Size of the model's input, where
-            contours are found.
-        options (Mapping): ``threshold`` (a number or ``'otsu'``),
-            ``contours`` and ``interpolation`` of
-            :func:`~projects.scm.structures.score_map_to_boxes`.
-
-    Returns:
-        np.ndarray: (n, 4) float64 half-open ``x0, y0, x1, y1`` in pixels of
-        the image.
-    """
-    return score_map_to_boxes(
-        score_map,
-        image_size_wh=image_size_wh,
-        frame_size_wh=frame_size_wh,
-        **_with_number(score_map, frame_size_wh, options),
-    )
-
-
-def find_outlines(
-    score_map: np.ndarray,
-    image_size_wh: tuple[int, int],
-    frame_size_wh: tuple[int, int],
-    options: Mapping[str, Any],
-) -> list[list[list[float]]]:
-    """Outlines of a raw score map, one entry a box of :func:`find_boxes`.
-
-    Args:
-        score_map (np.ndarray): See :func:`find_boxes`, like the others.
-        image_size_wh (tuple[int, int]): Size of the original image.
-        frame_size_wh (tuple[int, int]): Size of the model's input.
-        options (Mapping): How boxes are made.
-
-    Returns:
-        list[list[list[float]]]: Polygons ``[x, y, x, y, …]``, in pixels of
-        the image.
-    """
-    outlines = score_map_to_outlines(
-        score_map,
-        image_size_wh=image_size_wh,
-        frame_size_wh=frame_size_wh,
-        **_with_number(score_map, frame_size_wh, options),
-    )
-    return [[p.ravel().tolist() for p in polygons] for polygons in outlines]
-
-
-def _with_number(
-    score_map: np.ndarray,
-    frame_size_wh: tuple[int, int],
-    options: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The options with Otsu's threshold as a number."""
-    options = dict(options)
-    if options['threshold'] == OTSU:
-        resized = resize_score_map(
-            score_map,
-            frame_size_wh,
-            options.get('interpolation', 'bilinear'),
-        )
-        levels = quantize_score_map(normalize_score_map(resized))
-        # Of every level, int(level / 255 * 255) is the level again.
-        options['threshold'] = otsu_cut(levels) / 255
-    return options

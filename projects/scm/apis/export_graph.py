@@ -22,6 +22,7 @@ from projects.scm.models.backbones import (
     TSCAMDistilledViT,
     TSCAMViT,
 )
+from projects.scm.models.heads import best_classes
 
 INPUT = 'pixels'
 OUTPUTS = ('logits', 'labels', 'score_maps')
@@ -38,7 +39,7 @@ class LocalizationGraph(nn.Module):
     handed in stays as it is.
 
     Args:
-        model (ImageClassifier): With a ``TSCAMHead``, on the CPU.
+        model (ImageClassifier): With a ``ScoreMapHead``, on the CPU.
         topk (int): Best classes whose maps are given. Defaults to 5.
         any_size (bool): Interpolate the position embedding in the graph, so
             that any size that is a multiple of the patch size will do.
@@ -62,7 +63,7 @@ class LocalizationGraph(nn.Module):
         self.backbone = model.backbone
         self.neck = model.neck if model.with_neck else nn.Identity()
         self.head = model.head
-        self.head.calibration = None
+        self.head.drop_training_parts()
         self.topk = min(topk, self.head.num_classes)
         preprocessor = model.data_preprocessor
         normalizes = preprocessor._enable_normalize
@@ -94,13 +95,9 @@ class LocalizationGraph(nn.Module):
         """
         inputs = pixels.flip(1) if self.flip else pixels
         feats = self.neck(self._tokens((inputs - self.mean) / self.std))
-        # All maps, since the shortcuts of the head need operators that not
-        # every runtime has (Col2Im).
-        logits, semantic, attention = self.head.forward_maps(feats)
-        labels = logits.topk(self.topk).indices
-        index = labels[..., None, None].expand(-1, -1, *attention.shape[1:])
-        maps = semantic.gather(1, index) * attention.unsqueeze(1)
-        return logits, labels, maps
+        logits = self.head(feats)
+        labels = best_classes(logits.softmax(1))[:, : self.topk]
+        return logits, labels, self.head.score_maps(feats, labels)
 
     def _tokens(self, inputs: Tensor) -> tuple:
         """What the backbone returns, without a branch on the size."""
@@ -266,7 +263,7 @@ def compare(
 ) -> dict[str, float]:
     """Largest deviation of an exported graph from its model.
 
-    The model goes its own way: its preprocessor, its head's ``fill_maps``.
+    The model goes its own way: its preprocessor, its head's prediction.
 
     Args:
         model (ImageClassifier): On the CPU.
@@ -308,14 +305,15 @@ def _expected(
     samples = [DataSample() for _ in inputs]
     data = model.data_preprocessor({'inputs': inputs, 'data_samples': samples})
     feats = model.extract_feat(data['inputs'])
-    logits = model.head(feats)
-    for sample, score in zip(samples, logits.softmax(1), strict=True):
-        sample.set_pred_score(score).set_pred_label(score.argmax())
-    model.head.fill_maps(
-        samples, partial(model.head.score_maps, feats), map_topk=topk
+    scores = model.head.class_scores(feats)
+    model.head.localize(
+        samples,
+        scores,
+        partial(model.head.score_maps, feats),
+        labels=best_classes(scores)[:, :topk],
     )
     return dict(
-        logits=logits.numpy(),
+        logits=model.head(feats).numpy(),
         labels=np.stack([s.score_map_labels.numpy() for s in samples]),
         score_maps=np.stack([s.score_maps.numpy() for s in samples]),
     )

@@ -4,7 +4,6 @@
 import copy
 
 from mmcv.transforms import LoadImageFromFile
-from mmpretrain.structures import DataSample
 
 from projects.scm.datasets.transforms.loading import as_8bit
 
@@ -50,25 +49,3 @@ def load_source(
             f'{source.path}: does not read as a picture '
             f'({type(error).__name__}: {reason})'
         ) from error
-
-
-def check_geometry(sample: DataSample, source: Source) -> None:
-    """Refuse inputs that are not the whole picture, resized.
-
-    Boxes are scaled from the model's input to the picture; after a crop, a
-    padding or a flip they would be somewhere else.
-    """
-    height, width = sample.ori_shape[:2]
-    frame_height, frame_width = sample.img_shape[:2]
-    scale_w, scale_h = sample.get('scale_factor', (1.0, 1.0))
-    if (
-        abs(width * scale_w - frame_width) > 1
-        or abs(height * scale_h - frame_height) > 1
-        or sample.get('flip')
-    ):
-        raise ValueError(
-            f'{source.name}: the test pipeline crops, pads or flips pictures '
-            f'({width}x{height} to {frame_width}x{frame_height}), so boxes '
-            'could not be placed in the original; it must resize them as a '
-            'whole'
-        )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from mmpretrain.structures import DataSample
 
-from projects.scm.structures import scale_boxes
+from projects.scm.structures import Localization, as_array, scale_boxes
 from projects.scm.visualization import (
     PRED_COLOR,
     Panel,
@@ -30,8 +30,8 @@ def draw_result(
 
     Args:
         image (np.ndarray): uint8 ``(H, W, 3)``, RGB, the original picture.
-        sample (DataSample): With ``pred_score``, ``pred_label``,
-            ``score_maps``, ``score_map_labels`` and ``pred_instances``.
+        sample (DataSample): With ``pred_score``, ``score_maps``,
+            ``score_map_labels`` and ``pred_instances``.
         classes (Sequence[str], optional): Names of the classes.
 
     Returns:
@@ -45,36 +45,33 @@ def draw_result(
     def name(label: int) -> str:
         return classes[label] if classes else f'class {label}'
 
-    instances = sample.pred_instances
+    found = Localization.from_mapping(sample.to_dict())
     boxes = scale_boxes(
-        instances.bboxes.numpy(), (width, height), canvas.shape[1::-1]
+        as_array(found.bboxes), (width, height), canvas.shape[1::-1]
     )
-    labels = sample.score_map_labels.tolist()
+    box_labels = as_array(found.box_labels)
     tags = [
         f'{name(label)} {score:.2f}'
-        for label, score in zip(
-            instances.labels.tolist(), instances.scores.tolist(), strict=True
-        )
+        for label, score in zip(box_labels, found.box_scores, strict=True)
     ]
-    best = int(sample.pred_label)
+    best = found.pred_label
     panels = [
         Panel(
-            f'predicted: {name(best)}, {sample.pred_score[best]:.2f}',
+            f'predicted: {name(best)}, {found.pred_score[best]:.2f}',
             draw_boxes(canvas, boxes, PRED_COLOR, tags),
         )
     ]
-    drawn = list(zip(labels, sample.score_maps, strict=True))[:MAX_MAPS]
-    for label, score_map in drawn:
-        own = boxes[(instances.labels == label).numpy()]
-        heat = overlay_heatmap(canvas, score_map.numpy())
+    for label in found.map_labels[:MAX_MAPS]:
+        own = boxes[box_labels == label]
+        heat = overlay_heatmap(canvas, as_array(found.map_of(label)))
         panels.append(
             Panel(
-                f'score map of {name(label)}, {sample.pred_score[label]:.2f}',
+                f'score map of {name(label)}, {found.pred_score[label]:.2f}',
                 draw_boxes(heat, own, PRED_COLOR),
             )
         )
-    if len(labels) > MAX_MAPS:
+    if len(found.map_labels) > MAX_MAPS:
         caption, last = panels[-1]
-        more = f'{caption}\nand {len(labels) - MAX_MAPS} more maps'
+        more = f'{caption}\nand {len(found.map_labels) - MAX_MAPS} more maps'
         panels[-1] = Panel(more, last)
     return tile_panels(panels, columns=3, height=drawn_height)

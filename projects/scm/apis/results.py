@@ -6,7 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 from mmpretrain.structures import DataSample
 
-from projects.scm.structures import normalize_score_map, resize_score_map
+from projects.scm.structures import (
+    Localization,
+    as_array,
+    normalize_score_map,
+    resize_score_map,
+)
 
 from .sources import Source
 
@@ -53,8 +58,7 @@ def to_result(
     Args:
         source (Source): The picture.
         sample (DataSample): On the CPU, with ``pred_score``,
-            ``pred_label``, ``pred_instances``, ``score_maps`` and
-            ``score_map_labels``.
+            ``pred_instances``, ``score_maps`` and ``score_map_labels``.
         classes (Sequence[str], optional): Names of the classes.
         score_maps (bool): Whether to give maps at the size of the image.
         pixels (bool): Whether to give the pixels of frames and arrays.
@@ -63,21 +67,21 @@ def to_result(
     Returns:
         dict: The result.
     """
-    height, width = sample.ori_shape[:2]
-    label = int(sample.pred_label)
-    instances = sample.pred_instances
+    found = Localization.from_mapping(sample.to_dict())
+    width, height = found.image_size_wh
+    label = found.pred_label
     result = dict(
         name=source.name,
         img_path=source.path,
         file_name=source.file_name,
         width=width,
         height=height,
-        pred_scores=sample.pred_score.numpy(),
+        pred_scores=as_array(found.pred_score),
         pred_label=label,
-        pred_score=float(sample.pred_score[label]),
-        bboxes=instances.bboxes.numpy(),
-        labels=instances.labels.numpy(),
-        scores=instances.scores.numpy(),
+        pred_score=float(found.pred_score[label]),
+        bboxes=as_array(found.bboxes),
+        labels=as_array(found.box_labels),
+        scores=as_array(found.box_scores),
     )
     if 'polygons' in sample:
         result['polygons'] = sample.polygons
@@ -88,13 +92,13 @@ def to_result(
     if classes is not None:
         result['pred_class'] = classes[label]
     if score_maps:
-        result['score_map_labels'] = sample.score_map_labels.numpy()
+        result['score_map_labels'] = found.map_labels
         result['score_maps'] = np.stack(
             [
                 normalize_score_map(
                     resize_score_map(score_map, (width, height))
                 ).astype(np.float32)
-                for score_map in sample.score_maps.numpy()
+                for score_map in as_array(found.score_maps)
             ]
         )
     return result

@@ -15,27 +15,25 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate
 from mmengine.device import get_device
 from mmengine.model import BaseModel
-from mmengine.structures import InstanceData
 from mmpretrain.apis import get_model
 from mmpretrain.apis.base import BaseInferencer
 from mmpretrain.registry import TRANSFORMS
 from mmpretrain.structures import DataSample
 from mmpretrain.visualization import UniversalVisualizer
 
+from projects.scm.models.heads import best_classes
+from projects.scm.structures import Localization, check_box_cfg
+from projects.scm.utils.checks import check_positive
 from projects.scm.visualization import write_picture
 
 from .checkpoints import check_model, load_weights
 from .choices import (
     PREDICTED,
     TOPK,
-    check_positive,
-    find_boxes,
-    find_outlines,
-    resolve_contours,
     resolve_target,
     resolve_threshold,
 )
-from .loading import check_geometry, load_source
+from .loading import load_source
 from .pictures import draw_result
 from .progress import with_progress_bar
 from .results import to_result
@@ -259,7 +257,13 @@ class WSOLInferencer(BaseInferencer):
                     results = load_source(source, self.loader, upright)
                     image = results['img']
                     data = self.pipeline(results)
-                    check_geometry(data['data_samples'], source)
+                    Localization.from_mapping(
+                        {
+                            'scale_factor': (1, 1),  # if nothing resizes
+                            **data['data_samples'].metainfo,
+                            'img_path': source.name,
+                        }
+                    ).check_geometry()
                 except (OSError, ValueError) as error:
                     if on_error is None:
                         raise
@@ -299,21 +303,26 @@ class WSOLInferencer(BaseInferencer):
         batch = model.data_preprocessor(inputs, training=False)
         feats = model.extract_feat(batch['inputs'])
         samples = batch['data_samples']
-        scores = model.head(feats).float().softmax(1)
-        for sample, score in zip(samples, scores, strict=True):
-            sample.set_pred_score(score)
-            sample.set_pred_label(score.argmax(0, keepdim=True))
-            if isinstance(target, int):
-                # The head keeps the map of the annotated class, too.
-                sample.set_gt_label(target)
-        model.head.fill_maps(
-            samples, partial(model.head.score_maps, feats), map_topk=topk
+        scores = model.head.class_scores(feats)
+        labels = best_classes(scores)[:, :topk]
+        if isinstance(target, int):
+            labels = torch.full_like(labels[:, :1], target)
+        model.head.localize(
+            samples,
+            scores,
+            partial(model.head.score_maps, feats),
+            labels=labels,
+            input_hw=getattr(feats[-1], 'input_hw', None),
+            **box_options,
         )
-        options = {**model.head.box_cfg, **box_options}
-        return [
-            self._finish_sample(sample.cpu(), target, options, outlines)
-            for sample in samples
-        ]
+        samples = [sample.cpu() for sample in samples]
+        if outlines:
+            options = {**model.head.box_cfg, **box_options}
+            for sample in samples:
+                found = Localization.from_mapping(sample.to_dict())
+                polygons = found.outlines(found.map_labels, **options)
+                sample.set_field(polygons, 'polygons')
+        return samples
 
     def visualize(
         self,
@@ -413,42 +422,8 @@ class WSOLInferencer(BaseInferencer):
         if threshold is not None:
             choices['threshold'] = threshold
         if contours is not None:
-            choices['contours'] = resolve_contours(contours)
+            choices.update(check_box_cfg({'contours': contours}))
         return choices
-
-    def _finish_sample(
-        self,
-        sample: DataSample,
-        target: str | int,
-        options: dict,
-        outlines: bool,
-    ) -> DataSample:
-        """Keep the maps of the target classes, and find their boxes."""
-        if isinstance(target, int):
-            del sample.gt_label
-            kept = sample.score_map_labels == target
-            sample.set_field(sample.score_maps[kept], 'score_maps')
-            sample.set_field(sample.score_map_labels[kept], 'score_map_labels')
-        sizes = sample.ori_shape[1::-1], sample.img_shape[1::-1]
-        maps = sample.score_maps.numpy()
-        boxes = [find_boxes(m, *sizes, options) for m in maps]
-        if outlines:
-            polygons = [
-                o for m in maps for o in find_outlines(m, *sizes, options)
-            ]
-            sample.set_field(polygons, 'polygons')
-        labels = sample.score_map_labels.repeat_interleave(
-            torch.tensor([len(found) for found in boxes])
-        )
-        sample.set_field(
-            InstanceData(
-                bboxes=torch.from_numpy(np.concatenate(boxes)).float(),
-                scores=sample.pred_score[labels],
-                labels=labels,
-            ),
-            'pred_instances',
-        )
-        return sample
 
 
 def _to_rgb(image: np.ndarray) -> np.ndarray:

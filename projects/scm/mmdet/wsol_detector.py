@@ -11,6 +11,8 @@ from mmpretrain.registry import MODELS as CLASSIFIERS
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from projects.scm.structures.localization import NAMELESS
+
 
 @MODELS.register_module()
 class WSOLDetector(BaseDetector):
@@ -104,6 +106,9 @@ class WSOLDetector(BaseDetector):
             samples.append(
                 DataSample(
                     metainfo={
+                        'img_path': sample.get('img_path', NAMELESS),
+                        'scale_factor': sample.get('scale_factor', (1, 1)),
+                        'flip': sample.get('flip', False),
                         'img_shape': shape,
                         'ori_shape': tuple(sample.ori_shape[:2]),
                     }

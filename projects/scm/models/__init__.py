@@ -14,7 +14,7 @@ from .backbones import (
     TSCAMViT,
 )
 from .calibration import ActivationDiffusionBlock, SpatialCalibration
-from .heads import ConformerSCMHead, SCMHead, TSCAMHead
+from .heads import ConformerSCMHead, SCMHead, ScoreMapHead, TSCAMHead
 from .pretrained import FittingPretrainedInit
 from .tta import FlipTTA
 
@@ -25,6 +25,7 @@ __all__ = [
     'FittingPretrainedInit',
     'FlipTTA',
     'SCMHead',
+    'ScoreMapHead',
     'SpatialCalibration',
     'TSCAMBEiT',
     'TSCAMConformer',

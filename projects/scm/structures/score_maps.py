@@ -6,7 +6,8 @@ position, larger where the object is believed to be. All steps work in
 float64 and follow the evaluation of wsolevaluation and SCM.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,55 @@ INTERPOLATIONS = {
     'bicubic': cv2.INTER_CUBIC,
 }
 CONTOURS = ('largest', 'all')
+#: Instead of a threshold: Otsu's, of each map.
+OTSU = 'otsu'
+
+
+def check_box_cfg(
+    box_cfg: Mapping[str, Any] | None, **defaults: Any
+) -> dict[str, Any]:
+    """Check how boxes shall be made of a score map, before anything runs.
+
+    Args:
+        box_cfg (Mapping, optional): ``threshold``, ``contours`` and
+            ``interpolation`` of :func:`score_map_to_boxes`, or some of them.
+        **defaults: What holds where it says nothing.
+
+    Returns:
+        dict: Of both.
+
+    Raises:
+        ValueError: If it is no mapping, or holds another key or a value out
+            of its range.
+    """
+    allowed = {
+        'threshold': f'a number in [0, 1] or {OTSU!r}',
+        'contours': f'one of {CONTOURS}',
+        'interpolation': f'one of {tuple(INTERPOLATIONS)}',
+    }
+    if not isinstance(box_cfg, Mapping | None):
+        raise ValueError(
+            f'box_cfg: expected a dict of {list(allowed)}, got {box_cfg!r}'
+        )
+    checked = {**defaults, **(box_cfg or {})}
+    unknown = sorted(set(checked) - set(allowed))
+    if unknown:
+        raise ValueError(
+            f'box_cfg: unknown keys {unknown}; there are {list(allowed)}'
+        )
+    for key, value in checked.items():
+        if key == 'contours':
+            fits = value in CONTOURS
+        elif key == 'interpolation':
+            fits = value in INTERPOLATIONS
+        else:
+            number = isinstance(value, int | float)
+            fits = value == OTSU or (number and 0 <= value <= 1)
+        if not fits:
+            raise ValueError(
+                f'box_cfg: {key}: expected {allowed[key]}, got {value!r}'
+            )
+    return checked
 
 
 def check_score_map(score_map: ArrayLike) -> np.ndarray:
@@ -130,12 +180,26 @@ def _map_levels(
     return quantize_score_map(normalize_score_map(resized))
 
 
-def binarize_levels(levels: np.ndarray, threshold: float) -> np.ndarray:
+def otsu_cut(levels: np.ndarray) -> int:
+    """Otsu's threshold of a grey-level map.
+
+    Args:
+        levels (np.ndarray): (h, w) uint8.
+
+    Returns:
+        int: Level that foreground pixels exceed.
+    """
+    cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return int(cut)
+
+
+def binarize_levels(levels: np.ndarray, threshold: float | str) -> np.ndarray:
     """Foreground of a grey-level map: ``levels > int(threshold * max)``.
 
     Args:
         levels (np.ndarray): (h, w) uint8, of :func:`quantize_score_map`.
-        threshold (float): Share of the largest level, in [0, 1].
+        threshold (float | str): Share of the largest level, in [0, 1], or
+            ``'otsu'``.
 
     Returns:
         np.ndarray: (h, w) bool.
@@ -143,6 +207,8 @@ def binarize_levels(levels: np.ndarray, threshold: float) -> np.ndarray:
     Raises:
         ValueError: If the threshold lies outside [0, 1].
     """
+    if threshold == OTSU:
+        return levels > otsu_cut(levels)
     if not 0 <= threshold <= 1:
         raise ValueError(f'threshold: expected 0 to 1, got {threshold}')
     return levels > int(threshold * levels.max())
@@ -191,7 +257,7 @@ def contour_boxes(foreground: np.ndarray, contours: str) -> np.ndarray:
 
 def score_map_to_boxes(
     score_map: ArrayLike,
-    threshold: float,
+    threshold: float | str,
     image_size_wh: Sequence[int],
     *,
     frame_size_wh: Sequence[int] = (224, 224),
@@ -205,7 +271,8 @@ def score_map_to_boxes(
 
     Args:
         score_map (ArrayLike): (h, w) raw scores.
-        threshold (float): Share of the largest level, in [0, 1].
+        threshold (float | str): Share of the largest level, in [0, 1], or
+            ``'otsu'``.
         image_size_wh (Sequence[int]): Width and height of the image.
         frame_size_wh (Sequence[int]): Where contours are found. Defaults to
             (224, 224).
@@ -228,7 +295,7 @@ def score_map_to_boxes(
 
 def score_map_to_outlines(
     score_map: ArrayLike,
-    threshold: float,
+    threshold: float | str,
     image_size_wh: Sequence[int],
     *,
     frame_size_wh: Sequence[int] = (224, 224),
@@ -242,7 +309,8 @@ def score_map_to_outlines(
 
     Args:
         score_map (ArrayLike): (h, w) raw scores.
-        threshold (float): Share of the largest level, in [0, 1].
+        threshold (float | str): Share of the largest level, in [0, 1], or
+            ``'otsu'``.
         image_size_wh (Sequence[int]): Width and height of the image.
         frame_size_wh (Sequence[int]): Where contours are found. Defaults to
             (224, 224).

@@ -2,6 +2,7 @@
 """How a model came to its box: the maps in between, as panels."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +11,13 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmpretrain.models import ImageClassifier
 from mmpretrain.registry import TRANSFORMS
 
-from projects.scm.models.heads import TSCAMHead
-from projects.scm.structures.boxes import scale_boxes
+from projects.scm.models.heads import ScoreMapHead, best_classes
+from projects.scm.structures import Localization, as_array, scale_boxes
 from projects.scm.structures.score_maps import (
     binarize_levels,
     normalize_score_map,
     quantize_score_map,
     resize_score_map,
-    score_map_to_boxes,
 )
 from projects.scm.visualization.drawing import (
     GT_COLOR,
@@ -78,7 +78,8 @@ def explain(
     """Run a model on one picture and keep what leads to its box.
 
     Args:
-        model (ImageClassifier): With a :class:`TSCAMHead`.
+        model (ImageClassifier): With a head that couples attention and
+            semantic maps, such as ``TSCAMHead``.
         pipeline (Sequence[dict]): The test pipeline of its config.
         img_path (str): The picture.
         label (int, optional): Class to explain. Defaults to None: the
@@ -94,9 +95,10 @@ def explain(
         ValueError: If there is no such class.
     """
     head = model.head
-    if not isinstance(head, TSCAMHead):
+    if not hasattr(head, 'attention_map'):
         raise TypeError(
-            f'model.head: expected a TSCAMHead, got {type(head).__name__}'
+            'model.head: expected one with attention and semantic maps, such '
+            f'as TSCAMHead, got {type(head).__name__}'
         )
     steps = Compose(
         [
@@ -108,42 +110,43 @@ def explain(
     data = steps({'img_path': img_path})
     batch = model.data_preprocessor(pseudo_collate([data]))
     feats = model.extract_feat(batch['inputs'])
-    logits, semantic, attention = head.forward_maps(feats)
-    scores = logits[0].softmax(0)
-    pred_label = int(scores.argmax())
+    scores = head.class_scores(feats)
+    pred_label = int(best_classes(scores)[0, 0])
     label = pred_label if label is None else label
-    if not 0 <= label < len(scores):
+    if not 0 <= label < scores.size(1):
         raise ValueError(
-            f'label: expected 0 to {len(scores) - 1}, got {label}'
+            f'label: expected 0 to {scores.size(1) - 1}, got {label}'
         )
-
-    sample = data['data_samples']
-    height, width = sample.ori_shape[:2]
-    score_map = _array(semantic[0, label] * attention[0])
-    box_cfg = dict(head.box_cfg)
-    if threshold is not None:
-        box_cfg['threshold'] = threshold
-    frame_wh = sample.img_shape[1::-1]
-    resized = resize_score_map(
-        score_map, frame_wh, box_cfg.get('interpolation', 'bilinear')
+    options = {} if threshold is None else {'threshold': threshold}
+    (sample,) = head.localize(
+        batch['data_samples'],
+        scores,
+        partial(head.score_maps, feats),
+        labels=torch.full((1, 1), label, device=scores.device),
+        input_hw=getattr(feats[-1], 'input_hw', None),
+        **options,
     )
+    found = Localization.from_mapping(sample.to_dict())
+    box_cfg = {**head.box_cfg, **options}
+    score_map = as_array(found.map_of(label))
+    resized = resize_score_map(
+        score_map,
+        found.frame_size_wh,
+        box_cfg.get('interpolation', 'bilinear'),
+    )
+    _, semantic, attention = head.forward_maps(feats)
     return Explanation(
-        image=read_picture(img_path, (width, height)),
+        image=read_picture(img_path, found.image_size_wh),
         label=label,
         pred_label=pred_label,
-        pred_score=float(scores[label]),
-        layer_attention=_array(head.pre_logits(feats).cls_attention[0]),
-        attention=_array(attention[0]),
-        semantic=_array(semantic[0, label]),
+        pred_score=float(found.pred_score[label]),
+        layer_attention=as_array(head.pre_logits(feats).cls_attention[0]),
+        attention=as_array(attention[0]),
+        semantic=as_array(semantic[0, label]),
         score_map=score_map,
         levels=quantize_score_map(normalize_score_map(resized)),
         threshold=box_cfg['threshold'],
-        bboxes=score_map_to_boxes(
-            score_map,
-            image_size_wh=(width, height),
-            frame_size_wh=frame_wh,
-            **box_cfg,
-        ),
+        bboxes=as_array(found.bboxes),
         calibration=_trace(head, feats, semantic, attention, label),
     )
 
@@ -232,7 +235,7 @@ def _map_panel(image: np.ndarray, name: str, score_map: np.ndarray) -> Panel:
 
 
 def _trace(
-    head: TSCAMHead,
+    head: ScoreMapHead,
     feats: tuple,
     semantic: torch.Tensor,
     attention: torch.Tensor,
@@ -246,10 +249,6 @@ def _trace(
     if head.similarity == 'embedding':
         features = head.pre_logits(feats).patch
     return [
-        (_array(after[0, label]), _array(diffused[0]))
+        (as_array(after[0, label]), as_array(diffused[0]))
         for after, diffused in calibration.trace(semantic, attention, features)
     ]
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.float().cpu().numpy()

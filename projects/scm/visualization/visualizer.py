@@ -10,7 +10,7 @@ from mmpretrain.registry import VISUALIZERS
 from mmpretrain.structures import DataSample
 from mmpretrain.visualization import UniversalVisualizer
 
-from projects.scm.structures.boxes import scale_boxes
+from projects.scm.structures import Localization, as_array, scale_boxes
 from projects.scm.visualization.drawing import (
     GT_COLOR,
     PRED_COLOR,
@@ -21,32 +21,7 @@ from projects.scm.visualization.drawing import (
 )
 from projects.scm.visualization.panels import Panel, tile_panels
 
-__all__ = ['WSOLVisualizer', 'map_of_label']
-
-
-def map_of_label(
-    score_maps: Any, score_map_labels: Any, label: int
-) -> np.ndarray:
-    """Pick the score map of one class out of those that were kept.
-
-    Args:
-        score_maps (Tensor | np.ndarray): ``(K, h, w)``.
-        score_map_labels (Tensor | np.ndarray): ``(K,)``, class of each map.
-        label (int): The class.
-
-    Returns:
-        np.ndarray: float32 ``(h, w)``.
-
-    Raises:
-        ValueError: If no map of that class was kept.
-    """
-    labels = np.asarray(score_map_labels).reshape(-1).tolist()
-    if label not in labels:
-        raise ValueError(
-            f'score_map_labels: expected class {label} among them, got '
-            f'{labels}'
-        )
-    return np.asarray(score_maps, dtype=np.float32)[labels.index(label)]
+__all__ = ['WSOLVisualizer']
 
 
 @VISUALIZERS.register_module()
@@ -107,8 +82,8 @@ class WSOLVisualizer(UniversalVisualizer):
             data_sample (DataSample, optional): May hold ``instances`` (the
                 annotation, boxes in pixels of ``ori_shape``),
                 ``pred_instances`` (same frame), ``score_maps`` with
-                ``score_map_labels``, ``gt_label``, ``pred_label`` and
-                ``pred_score``; what is absent is not drawn.
+                ``score_map_labels``, ``gt_label`` and ``pred_score``; what is
+                absent is not drawn.
             draw_gt (bool): Draw the annotation. Defaults to True.
             draw_pred (bool): Draw the prediction. Defaults to True.
             show (bool): Show the result in a window. Defaults to False.
@@ -135,14 +110,11 @@ class WSOLVisualizer(UniversalVisualizer):
             layers += _layer_gt(data_sample)
         heat = None
         if draw_pred:
-            captions += self._caption_pred(data_sample)
-            layers += _layer_pred(data_sample)
-            if 'score_maps' in data_sample and 'pred_label' in data_sample:
-                score_map = map_of_label(
-                    data_sample.score_maps.cpu(),
-                    data_sample.score_map_labels.cpu(),
-                    int(data_sample.pred_label),
-                )
+            found = Localization.from_mapping(data_sample.to_dict())
+            captions += self._caption_pred(found)
+            layers += _layer_pred(found)
+            if found.score_maps is not None and found.pred_score is not None:
+                score_map = as_array(found.map_of(found.pred_label))
                 heat = overlay_heatmap(canvas, score_map, self.opacity)
 
         panels = [Panel('\n'.join(captions), canvas)]
@@ -177,15 +149,13 @@ class WSOLVisualizer(UniversalVisualizer):
         names = map(self._class_name, data_sample.gt_label.tolist())
         return ['ground truth: ' + ', '.join(names)]
 
-    def _caption_pred(self, data_sample: DataSample) -> list[str]:
+    def _caption_pred(self, found: Localization) -> list[str]:
         """One line that tells the predicted class and its score."""
-        if 'pred_label' not in data_sample:
+        if found.pred_score is None:
             return []
-        label = int(data_sample.pred_label)
-        line = f'predicted: {self._class_name(label)}'
-        if 'pred_score' in data_sample:
-            line += f', {float(data_sample.pred_score[label]):.2f}'
-        return [line]
+        label = found.pred_label
+        score = float(found.pred_score[label])
+        return [f'predicted: {self._class_name(label)}, {score:.2f}']
 
 
 def _layer_gt(data_sample: DataSample) -> list[tuple]:
@@ -199,11 +169,11 @@ def _layer_gt(data_sample: DataSample) -> list[tuple]:
     return [(boxes, GT_COLOR, tags, False)]
 
 
-def _layer_pred(data_sample: DataSample) -> list[tuple]:
+def _layer_pred(found: Localization) -> list[tuple]:
     """Predicted boxes with their colour, tags and the place of the tags."""
-    if 'pred_instances' not in data_sample:
+    if found.bboxes is None:
         return []
-    boxes = data_sample.pred_instances.bboxes.detach().cpu().numpy()
+    boxes = as_array(found.bboxes)
     return [(boxes, PRED_COLOR, ['predicted'] * len(boxes), True)]
 
 

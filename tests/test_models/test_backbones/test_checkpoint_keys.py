@@ -77,7 +77,7 @@ def test_official_checkpoints_fit_the_classifier(
         model.head.semantic.weight.data, official_state['head.weight']
     )
     torch.testing.assert_close(
-        model.head.calibration.blocks[2].threshold.data,
+        model.head.calibration.blocks[2].beta.data,
         official_state['layers.2.thred'],
     )
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from numpy.polynomial.chebyshev import chebval
 
-from projects.scm.models.calibration.chebyshev import (
+from projects.scm.models.calibration.chebyshev_sum import (
     MAX_TERMS,
-    chebyshev_apply,
-    chebyshev_terms,
+    _terms,
+    chebyshev_sum,
 )
 from projects.scm.models.calibration.grid_operator import (
     GridOperator,
@@ -42,7 +42,7 @@ def test_the_coefficients_are_those_of_the_iterated_function(
     iterations, scale
 ):
     op = operator(7, 5, scale)
-    radius, *coefficients = chebyshev_terms(op, ALPHA, iterations)
+    radius, *coefficients = _terms(op, ALPHA, iterations)
     values = torch.linalg.eigvalsh(grid_dense(op)).flatten().numpy()
     assert abs(values).max() <= radius
     inverse = np.full_like(values, ALPHA)  # Z_p = Λ times this
@@ -57,10 +57,10 @@ def test_the_coefficients_are_those_of_the_iterated_function(
 def test_up_to_where_the_iterations_diverge(growth, iterations):
     """Products of matrices give the same, with gradients."""
     op = operator(3, 4)
-    (radius, *_) = chebyshev_terms(op, ALPHA, iterations)
+    (radius, *_) = _terms(op, ALPHA, iterations)
     alpha = growth / radius**2
-    assert chebyshev_terms(op, alpha, iterations) is not None
-    assert chebyshev_terms(op, 2.01 / radius**2, iterations) is None
+    assert _terms(op, alpha, iterations) is not None
+    assert _terms(op, 2.01 / radius**2, iterations) is None
     inputs = [part.requires_grad_() for part in op]
     inputs.append(torch.randn(2, 12, dtype=torch.float64, requires_grad=True))
     results = []
@@ -78,7 +78,7 @@ def test_up_to_where_the_iterations_diverge(growth, iterations):
 def test_shapes_of_grids(shape):
     op = operator(*shape)
     vector = torch.randn(2, shape[0] * shape[1], dtype=torch.float64)
-    found = chebyshev_apply(op, vector, ALPHA, chebyshev_terms(op, ALPHA, 16))
+    found = chebyshev_sum(op, vector, 16, ALPHA)
     values, basis = torch.linalg.eigh(grid_dense(op))
     inverse = ALPHA * values
     for _ in range(16):
@@ -99,8 +99,7 @@ def test_single_precision_is_that_of_its_input(shape):
             for part in (*exact, vector)
         ]
         op = GridOperator(*rounded[:3])
-        terms = chebyshev_terms(op, ALPHA, 16)
-        out = chebyshev_apply(op, rounded[3], ALPHA, terms)
+        out = chebyshev_sum(op, rounded[3], 16, ALPHA)
         assert out.dtype == dtype
         grads = torch.autograd.grad(out, rounded, torch.ones_like(out))
         results.append([x.double() for x in (out, *grads)])
@@ -111,23 +110,23 @@ def test_single_precision_is_that_of_its_input(shape):
 
 def test_where_sums_do_not_do():
     op = operator(3, 3)
-    assert chebyshev_terms(op, ALPHA, 30) is None  # too many terms
-    assert chebyshev_terms(op, 100.0, 16) is None  # diverges
-    assert len(chebyshev_terms(op, ALPHA, 16)) < MAX_TERMS
+    assert _terms(op, ALPHA, 30) is None  # too many terms
+    assert _terms(op, 100.0, 16) is None  # diverges
+    assert len(_terms(op, ALPHA, 16)) < MAX_TERMS
     op.diagonal[1, 4] = torch.nan
-    assert chebyshev_terms(op, ALPHA, 16) is None
+    assert _terms(op, ALPHA, 16) is None
 
 
 def test_few_iterations_take_few_terms():
     op = operator(14, 14)
     # A polynomial of degree 2^p - 1, and the radius.
-    assert [len(chebyshev_terms(op, ALPHA, p)) for p in (1, 2, 3)] == [3, 5, 9]
+    assert [len(_terms(op, ALPHA, p)) for p in (1, 2, 3)] == [3, 5, 9]
 
 
 def test_nothing_diffuses_without_an_operator():
     op = operator(3, 3, scale=0.0)
     vector = torch.randn(2, 9, dtype=torch.float64, requires_grad=True)
-    out = chebyshev_apply(op, vector, ALPHA, chebyshev_terms(op, ALPHA, 16))
+    out = chebyshev_sum(op, vector, 16, ALPHA)
     assert not out.any()
     (grad,) = torch.autograd.grad(out.sum(), vector)
     assert not grad.any()

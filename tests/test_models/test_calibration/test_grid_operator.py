@@ -111,3 +111,11 @@ def test_cosine_of_zero_vectors_is_zero():
     torch.testing.assert_close(cosine.down[0, 1], torch.tensor(1.0))
     (cosine.right.sum() + cosine.down.sum()).backward()
     assert features.grad.isfinite().all()
+
+
+def test_cosine_has_no_second_derivative_to_be_wrong():
+    features = torch.randn(1, 3, 2, 2, requires_grad=True)
+    loss = sum(part.square().sum() for part in grid_cosine(features))
+    (grad,) = torch.autograd.grad(loss, features, create_graph=True)
+    with pytest.raises(RuntimeError, match='once_differentiable'):
+        grad.sum().backward()

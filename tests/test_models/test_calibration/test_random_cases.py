@@ -37,8 +37,8 @@ def test_equals_the_dense_oracle(seed):
         for block, balance, threshold in zip(
             module.blocks, balances, thresholds, strict=True
         ):
-            block.balance.fill_(balance)
-            block.threshold.fill_(threshold)
+            block.lambda_.fill_(balance)
+            block.beta.fill_(threshold)
     inputs = semantic.requires_grad_(), attention.requires_grad_()
     scalars = balances.requires_grad_(), thresholds.requires_grad_()
     ours = module(*inputs)
@@ -52,7 +52,7 @@ def test_equals_the_dense_oracle(seed):
         )
         return torch.autograd.grad(total, variables)
 
-    names = ('balance', 'threshold')
+    names = ('lambda_', 'beta')
     own = [getattr(block, n) for n in names for block in module.blocks]
     found = gradients(ours, *inputs, *own)
     expected = gradients(oracle, *inputs, *scalars)

@@ -1,4 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from projects.scm.models.calibration import (
     ActivationDiffusionBlock,
     SpatialCalibration,
     min_max,
+    spatial_calibration,
 )
 
 FIGURES = [
@@ -30,8 +33,8 @@ def from_figures(figures):
     for block, lam, beta in zip(
         module.blocks, figures['lam'], figures['beta'], strict=True
     ):
-        block.balance.data.fill_(lam)
-        block.threshold.data.fill_(beta)
+        block.lambda_.data.fill_(lam)
+        block.beta.data.fill_(beta)
     semantic = torch.tensor(figures['S0'])
     attention = torch.tensor(figures['F0']).unflatten(1, semantic.shape[2:])
     return module, semantic.requires_grad_(), attention.requires_grad_()
@@ -59,8 +62,8 @@ def test_official_figures(name, parity_dir):
     loss.backward()
     assert relative(semantic.grad, figures['grad_S0']) < 1e-9
     assert relative(attention.grad.flatten(1), figures['grad_F0']) < 1e-9
-    lam = [block.balance.grad.item() for block in module.blocks]
-    beta = [block.threshold.grad.item() for block in module.blocks]
+    lam = [block.lambda_.grad.item() for block in module.blocks]
+    beta = [block.beta.grad.item() for block in module.blocks]
     assert relative(lam, figures['grad_lam']) < 1e-9
     assert relative(beta, figures['grad_beta']) < 1e-9
 
@@ -196,8 +199,8 @@ def test_lambda_and_beta_learn():
     s, _ = module(semantic, attention)
     (s * torch.randn_like(s)).sum().backward()
     for block in module.blocks:
-        assert block.balance.grad.abs() > 0
-        assert block.threshold.grad.abs() > 0
+        assert block.lambda_.grad.abs() > 0
+        assert block.beta.grad.abs() > 0
 
 
 def test_many_iterations_are_an_exact_solve():
@@ -208,6 +211,70 @@ def test_many_iterations_are_an_exact_solve():
         iterated(semantic, attention), exact(semantic, attention), strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+def shortest_solution(matrix, vector):
+    """The solution and the rank of a symmetric matrix."""
+    if len(vector) < 1000:
+        solution, _, rank, _ = np.linalg.lstsq(matrix, vector, rcond=None)
+        return solution, rank
+    values, vectors = np.linalg.eigh(matrix)  # a tenth of the time
+    vectors = vectors[:, abs(values) > 1e-12]
+    values = values[abs(values) > 1e-12]
+    return vectors @ (vectors.T @ vector / values), len(values)
+
+
+@pytest.mark.parametrize('side', [5, 15, 37])
+def test_odd_grids_have_a_shortest_solution(side):
+    """With λ = 1 the grid is bipartite, so Λ of an odd one is singular."""
+    semantic, attention = inputs(1, 4, side, side)
+    seen = {}
+
+    def keep(matrix, vector):
+        seen.update(matrix=matrix[0].detach(), vector=vector[0])
+        seen['solved'] = solve(matrix, vector)
+        return seen['solved']
+
+    solve = spatial_calibration._minimum_norm
+    block = SpatialCalibration((None,))
+    semantic.requires_grad_()
+    with mock.patch.object(spatial_calibration, '_minimum_norm', keep):
+        s, f = block(semantic, attention)
+    expected, rank = shortest_solution(
+        seen['matrix'].double().numpy(), seen['vector'].double().numpy()
+    )
+    assert rank == side * side - 1
+    np.testing.assert_allclose(
+        seen['solved'][0].detach(),
+        expected,
+        rtol=1e-4,
+        atol=1e-5 * np.abs(expected).max(),
+    )
+    (s.sum() + f.square().sum()).backward()
+    assert semantic.grad.isfinite().all()
+
+
+def test_older_checkpoints_load():
+    """λ and β were called balance and threshold in state dicts."""
+    module = SpatialCalibration((4, 4))
+    old = {
+        f'blocks.{i}.{name}': torch.tensor([value + i])
+        for i in range(2)
+        for name, value in (('balance', 0.9), ('threshold', 0.4))
+    }
+    module.load_state_dict(old, strict=True)
+    assert module.blocks[1].lambda_.item() == pytest.approx(1.9)
+    assert module.blocks[0].beta.item() == pytest.approx(0.4)
+    assert set(module.state_dict()) == {
+        f'blocks.{i}.{name}' for i in range(2) for name in ('lambda_', 'beta')
+    }
+
+
+def test_scalars_are_lambda_and_beta():
+    found = SpatialCalibration((4, 4), lambda_=0.9, beta=0.4).scalars()
+    assert list(found) == ['lambda_0', 'beta_0', 'lambda_1', 'beta_1']
+    assert found['lambda_1'].item() == pytest.approx(0.9)
+    assert found['beta_0'].item() == pytest.approx(0.4)
 
 
 def test_similarity_of_other_features():

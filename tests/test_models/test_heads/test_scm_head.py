@@ -102,6 +102,6 @@ def test_similarity_of_embeddings():
 
 
 def test_calibration_options_reach_the_blocks():
-    head = build(calibration=dict(iterations=(4, 2), threshold=0.3))
+    head = build(calibration=dict(iterations=(4, 2), beta=0.3))
     assert [b.iterations for b in head.calibration.blocks] == [4, 2]
-    assert head.calibration.blocks[0].threshold.item() == pytest.approx(0.3)
+    assert head.calibration.blocks[0].beta.item() == pytest.approx(0.3)

@@ -64,5 +64,5 @@ def test_views_it_cannot_merge(tta):
 def test_needs_a_localisation_head(build_classifier):
     model = build_classifier()
     model.head = torch.nn.Identity()
-    with pytest.raises(TypeError, match='TSCAMHead'):
+    with pytest.raises(TypeError, match='ScoreMapHead'):
         FlipTTA(module=model)

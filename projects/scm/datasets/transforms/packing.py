@@ -85,7 +85,8 @@ class PackWSOLInputs(PackInputs):
             ValueError: If a box lies outside its image, see
                 :func:`~.box_checks.fit_annotation`.
         """
-        results = fit_annotation(results)
+        # Without a transform that resizes, a changed size is that of a crop.
+        results = {'scale_factor': (1.0, 1.0), **fit_annotation(results)}
         if 'img_shape' in results:
             shape = tuple(results['img_shape'][:2])
             results = {**results, 'img_shape': shape}

@@ -1,22 +1,22 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Logs λ and β of the spatial calibration while training."""
+"""Logs what a calibration learns, λ and β, while training."""
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
-from projects.scm.models.calibration import SpatialCalibration
-
 __all__ = ['CalibrationLogHook']
 
 
 @HOOKS.register_module()
 class CalibrationLogHook(Hook):
-    """Put λ and β of every block beside the loss in the training log.
+    """Put the scalars of a calibration beside the loss in the training log.
 
-    They go to the message hub as ``train/calibration/lambda_<i>`` and
-    ``train/calibration/beta_<i>``, so that every line of the log, every
+    The calibration of the model's head is asked for its ``scalars()``; where
+    there is none, nothing is logged. Those of SCM go to the message hub as
+    ``train/calibration/lambda_<i>`` and ``train/calibration/beta_<i>``, so
+    that every line of the log, every
     backend of the visualizer (TensorBoard, W&B…) and the JSON that
     ``analyze_logs`` plots holds them.
 
@@ -32,11 +32,7 @@ class CalibrationLogHook(Hook):
         self.interval = interval
 
     def before_train(self, runner: Runner) -> None:
-        """Record the initial values.
-
-        Raises:
-            TypeError: If the model has no calibration to log.
-        """
+        """Record the initial values."""
         self._record(runner)
 
     def after_train_iter(
@@ -47,26 +43,16 @@ class CalibrationLogHook(Hook):
             self._record(runner)
 
     @staticmethod
-    def _calibration(runner: Runner) -> SpatialCalibration:
-        """Find the calibration, through any wrapper of the model."""
-        for module in runner.model.modules():
-            if isinstance(module, SpatialCalibration):
-                return module
-        raise TypeError(
-            'CalibrationLogHook: expected a model with a SpatialCalibration '
-            '(SCMHead has one), found none; remove the hook from '
-            'custom_hooks'
-        )
-
-    def _record(self, runner: Runner) -> None:
-        blocks = self._calibration(runner).blocks
-        values = torch.stack(
-            [
-                torch.cat([block.balance.detach(), block.threshold.detach()])
-                for block in blocks
-            ]
-        )
-        hub = runner.message_hub
-        for index, (lam, beta) in enumerate(values.tolist()):
-            hub.update_scalar(f'train/calibration/lambda_{index}', lam)
-            hub.update_scalar(f'train/calibration/beta_{index}', beta)
+    def _record(runner: Runner) -> None:
+        for module in runner.model.modules():  # through any wrapper
+            calibration = getattr(module, 'calibration', None)
+            if hasattr(calibration, 'scalars'):
+                break
+        else:
+            return
+        scalars = calibration.scalars()
+        values = torch.stack(list(scalars.values())).tolist()
+        for name, value in zip(scalars, values, strict=True):
+            runner.message_hub.update_scalar(
+                f'train/calibration/{name}', value
+            )

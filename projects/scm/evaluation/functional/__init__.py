@@ -8,6 +8,8 @@ process), then :func:`summarize` and :func:`format_table`. Where a detector
 found the boxes, :func:`record_box` takes the place of :func:`record_image`.
 """
 
+from projects.scm.structures import otsu_cut
+
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
 from .image_record import ImageRecord, record_box, record_image
@@ -33,7 +35,6 @@ from .thresholds import (
     holds_label_threshold,
     load_label_threshold,
     load_thresholds,
-    otsu_cut,
     save_label_threshold,
     save_thresholds,
     threshold_spec,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from projects.scm.structures import (
     boxes_to_frame,
     fit_boxes,
+    otsu_cut,
     resize_score_map,
 )
 
@@ -19,7 +20,6 @@ from .grey_levels import raw_levels
 from .plan import EvaluationPlan
 from .protocols import Measure
 from .threshold_boxes import CutBoxes, boxes_at_cuts, threshold_cuts
-from .thresholds import otsu_cut
 
 
 @dataclass
@@ -164,8 +164,8 @@ def record_image(
     Args:
         plan (EvaluationPlan): What to compute.
         maps (ArrayLike): (k, h, w) raw score maps of any range.
-        map_labels (Sequence[int]): (k,) class of each map; the true class
-            and, where there is a ranking, the best five classes are needed.
+        map_labels (Sequence[int]): (k,) class of each map; those classes
+            are needed that a measure of the plan looks at.
         gt_label (int): The true class.
         gt_boxes (ArrayLike): (m, 4) ``x0, y0, x1, y1`` in pixels of the
             original image, m ≥ 1. What leaves the image is cut, see
@@ -192,12 +192,16 @@ def record_image(
     )
     labels = [int(label) for label in map_labels]
     maps = _check_maps(maps, labels, name)
-    for label in [record.gt_label, *(ranked or [])]:
-        if label not in labels:
-            raise ValueError(
-                f'{name}: score_map_labels: no map of class {label}, only of '
-                f'{labels}'
-            )
+    for protocol in plan.protocols:
+        for measure in protocol.measures:
+            for label in _classes(measure, record.gt_label, ranked):
+                if label not in labels:
+                    raise ValueError(
+                        f'{name}: score_map_labels: no map of class {label}, '
+                        f'only of {labels}; {measure.name} of protocol '
+                        f'{protocol.name} looks at it (map_topk of '
+                        'model.head)'
+                    )
     found = _MapBoxes(
         plan, dict(zip(labels, maps, strict=True)), record.gt_boxes
     )
@@ -333,6 +337,18 @@ def _check_maps(maps: ArrayLike, labels: list[int], name: str) -> np.ndarray:
     return maps
 
 
+def _classes(
+    measure: Measure, gt_label: int, ranked: list[int] | None
+) -> list[int]:
+    """The classes whose maps a measure looks at; none: a miss."""
+    if measure.maps == 'gt':
+        return [gt_label]
+    classes = ranked[: 1 if measure.maps == 'top1' else 5]
+    if measure.needs_class:
+        return [c for c in classes if c == gt_label]
+    return classes
+
+
 def _best_ious(
     measure: Measure,
     index: int,
@@ -341,12 +357,7 @@ def _best_ious(
     ranked: list[int] | None,
 ) -> np.ndarray:
     """(T + e + 1,) best IoU at each threshold; -1 where the class is wrong."""
-    if measure.maps == 'gt':
-        classes = [gt_label]
-    else:
-        classes = ranked[: 1 if measure.maps == 'top1' else 5]
-        if measure.needs_class:
-            classes = [c for c in classes if c == gt_label]
+    classes = _classes(measure, gt_label, ranked)
     if not classes:
         return np.full(len(found.plan.columns[index]), -1.0)
     return np.max(

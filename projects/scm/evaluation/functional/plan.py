@@ -95,6 +95,11 @@ class EvaluationPlan:
             choices = tuple(p.threshold for p in protocols)
         else:
             choices = (ThresholdChoice.build(threshold),) * len(protocols)
+        if isinstance(iou_thresholds, float | int | str):
+            raise ValueError(
+                'iou_thresholds: expected several numbers, such as (0.3, 0.5, '
+                f'0.7), got {iou_thresholds!r}'
+            )
         if isinstance(frame_size, int):
             frame_size = (frame_size, frame_size)
         return cls(

@@ -19,9 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from projects.scm.utils import write_json
 
 TYPES = ('oracle', 'fixed', 'val', 'labels', 'otsu', 'none')
@@ -98,6 +95,12 @@ class ThresholdChoice:
             return spec
         if isinstance(spec, str):
             spec = {'type': spec}
+        if not isinstance(spec, Mapping):
+            raise ValueError(
+                'threshold: expected a type such as '
+                f"{TYPES[0]!r} or a dict such as dict(type='fixed', "
+                f'value=0.2), got {spec!r}'
+            )
         unknown = set(spec) - {'type', 'value', 'file'}
         if unknown:
             raise ValueError(f'threshold: unknown fields {sorted(unknown)}')
@@ -332,16 +335,3 @@ def holds_label_threshold(path: str | os.PathLike) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get('chosen_by') == 'labels'
-
-
-def otsu_cut(levels: np.ndarray) -> int:
-    """Otsu's threshold of a grey-level map.
-
-    Args:
-        levels (np.ndarray): (h, w) uint8.
-
-    Returns:
-        int: Level that foreground pixels exceed.
-    """
-    cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return int(cut)

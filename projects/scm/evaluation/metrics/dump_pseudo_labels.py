@@ -13,10 +13,14 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
 
-from projects.scm.structures import score_map_to_boxes, xyxy_to_xywh
+from projects.scm.structures import (
+    Localization,
+    as_array,
+    check_box_cfg,
+    xyxy_to_xywh,
+)
+from projects.scm.structures.annotation import label_of
 from projects.scm.utils import write_file
-
-from .on_cpu import on_cpu
 
 #: Where boxes may come from, and the fields of a sample this needs.
 SOURCES = {
@@ -143,7 +147,7 @@ class DumpPseudoLabels(BaseMetric):
         self.class_agnostic = class_agnostic
         self.min_score = min_score
         self.area_range = area_range
-        self.box_cfg = {'threshold': 0.1, **(box_cfg or {})}
+        self.box_cfg = check_box_cfg(box_cfg, threshold=0.1)
 
     def process(
         self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
@@ -201,25 +205,22 @@ class DumpPseudoLabels(BaseMetric):
 
     def _take(self, sample: Mapping[str, Any]) -> ImageBoxes:
         """Boxes of one image that pass the filters."""
-        name = str(sample.get('img_path', 'an image without img_path'))
-        needed = ('img_path', 'ori_shape', *SOURCES[self.boxes])
+        need = ('img_path', 'ori_shape', *SOURCES[self.boxes])
         if self.boxes == 'gt_class':
-            needed += ('img_shape',)
-        missing = [key for key in needed if sample.get(key) is None]
-        if missing:
-            raise ValueError(
-                f'{name}: missing {missing}, needed for boxes={self.boxes!r}'
-            )
-        sample = {key: on_cpu(sample[key]) for key in needed}
-        height, width = (int(side) for side in sample['ori_shape'][:2])
-        try:
-            found = getattr(self, f'_{self.boxes}')(sample)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f'{name}: {type(error).__name__}: {error}'
-            ) from error
+            need += ('img_shape',)
+        found = Localization.from_mapping(
+            sample, need, f'needed for boxes={self.boxes!r}'
+        )
+        if self.boxes == 'annotated':
+            boxes = _annotated(sample)
+        else:
+            found.check_geometry()
+            if self.boxes == 'gt_class':
+                found = found.with_boxes([label_of(sample)], **self.box_cfg)
+            boxes = _predicted(found)
+        width, height = found.image_size_wh
         kept = []
-        for box in found:
+        for box in boxes:
             share = box['area'] / (width * height)
             if box['score'] >= self.min_score and (
                 self.boxes == 'annotated'
@@ -227,51 +228,8 @@ class DumpPseudoLabels(BaseMetric):
             ):
                 kept.append(box)
         return ImageBoxes(
-            self._file_name(name), width, height, kept, len(found)
+            self._file_name(found.name), width, height, kept, len(boxes)
         )
-
-    def _predicted(self, sample: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Boxes of the head, of the class it predicts."""
-        found = sample['pred_instances']
-        order = np.argsort(-found['scores'], kind='stable')
-        return [
-            _annotation(
-                found['bboxes'][i],
-                int(found['labels'][i]),
-                float(found['scores'][i]),
-            )
-            for i in order
-        ]
-
-    def _gt_class(self, sample: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Boxes of the map of the labelled class."""
-        label = _label(sample)
-        labels = sample['score_map_labels'].tolist()
-        if label not in labels:
-            raise ValueError(
-                f'score_map_labels: no map of gt_label {label}, only of '
-                f'{labels}'
-            )
-        boxes = score_map_to_boxes(
-            sample['score_maps'][labels.index(label)],
-            image_size_wh=sample['ori_shape'][1::-1],
-            frame_size_wh=sample['img_shape'][1::-1],
-            **self.box_cfg,
-        )
-        score = float(sample['pred_score'][label])
-        return [_annotation(box, label, score) for box in boxes]
-
-    def _annotated(self, sample: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Boxes of the dataset."""
-        label = _label(sample)
-        return [
-            _annotation(
-                instance['bbox'],
-                int(instance.get('bbox_label', label)),
-                iscrowd=int(instance.get('ignore_flag', 0)),
-            )
-            for instance in sample['instances']
-        ]
 
     def _file_name(self, path: str) -> str:
         """Path of an image relative to the data prefix."""
@@ -340,14 +298,33 @@ class DumpPseudoLabels(BaseMetric):
         )
 
 
-def _label(sample: Mapping[str, Any]) -> int:
-    """The class of an image."""
-    labels = np.asarray(sample['gt_label']).reshape(-1)
-    if len(labels) != 1:
-        raise ValueError(
-            f'gt_label: expected one class, got {labels.tolist()}'
+def _predicted(found: Localization) -> list[dict[str, Any]]:
+    """Boxes that were found, best first."""
+    boxes, labels, scores = map(
+        as_array, (found.bboxes, found.box_labels, found.box_scores)
+    )
+    return [
+        _annotation(boxes[i], int(labels[i]), float(scores[i]))
+        for i in np.argsort(-scores, kind='stable')
+    ]
+
+
+def _annotated(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Boxes of the dataset, those to be ignored as crowds."""
+    label = label_of(sample)
+    for index, instance in enumerate(sample['instances']):
+        if 'bbox' not in instance:
+            raise ValueError(
+                f'{sample["img_path"]}: instances[{index}]: missing bbox'
+            )
+    return [
+        _annotation(
+            instance['bbox'],
+            int(instance.get('bbox_label', label)),
+            iscrowd=int(instance.get('ignore_flag', 0)),
         )
-    return int(labels[0])
+        for instance in sample['instances']
+    ]
 
 
 def _annotation(

@@ -23,7 +23,6 @@ from projects.scm.evaluation.functional.plan import (
     ThresholdSpec,
 )
 
-from .on_cpu import on_cpu
 from .samples import (
     ClassifiedImage,
     load_classified_images,
@@ -141,7 +140,7 @@ class WSOLEvaluator(BaseMetric):
         if not self.results:
             for choice in self.plan.choices:
                 choice.check_split(self.split)
-        for sample in map(on_cpu, data_samples):
+        for sample in data_samples:
             if self.classifier_results is None:
                 record = record_sample(self.plan, sample)
             else:

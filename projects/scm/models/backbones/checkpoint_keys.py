@@ -35,8 +35,8 @@ _CONFORMER = tuple(
     )
 )
 _CALIBRATION = (
-    ('layers.{n}.fuse._loss_rate', 'calibration.blocks.{n}.balance'),
-    ('layers.{n}.thred', 'calibration.blocks.{n}.threshold'),
+    ('layers.{n}.fuse._loss_rate', 'calibration.blocks.{n}.lambda_'),
+    ('layers.{n}.thred', 'calibration.blocks.{n}.beta'),
 )
 _VIT_HEAD = (('head.', 'semantic.'), *_CALIBRATION)
 _CONFORMER_HEAD = (

@@ -1,5 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""The Spatial Calibration Module, usable without any registry."""
+"""The Spatial Calibration Module."""
 
 from .normalize import min_max
 from .spatial_calibration import (

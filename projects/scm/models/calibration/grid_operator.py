@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class GridOperator(NamedTuple):
@@ -122,6 +123,7 @@ class _GridCosine(torch.autograd.Function):
         return own, right, down
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, _, grad_right, grad_down):  # noqa: ANN001, ANN205
         features, inverse, right, down = ctx.saved_tensors
         w = ctx.width

@@ -19,8 +19,8 @@ residuals R_k = I − Λ Z_k, for which R_{k+1} = R_k²:
 So p = 16 costs 11 N×N products forward and 11 backward, instead of 32 and 64,
 and keeps 12 matrices instead of 48; p = 4 costs 31 sparse products.
 
-On a CPU all of it is a polynomial of low degree, see :mod:`.chebyshev`. On a
-GPU, and where torch.compile traces, the products stay.
+On a CPU all of it is a polynomial of low degree, see :mod:`.chebyshev_sum`. On
+a GPU, and where torch.compile traces, the products stay.
 
 The start Z_0 is a constant in the gradient, as in the official
 implementation: Λ gets its gradient through the iterations alone.
@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .chebyshev import chebyshev_apply, chebyshev_terms
+from .chebyshev_sum import chebyshev_sum
 from .grid_operator import (
     GridOperator,
     grid_dense,
@@ -224,7 +224,7 @@ def newton_schulz_apply(
             vector.device.type == 'cpu' and not torch.compiler.is_compiling()
         )
     if chebyshev and iterations:
-        terms = chebyshev_terms(op, alpha, iterations)
-        if terms is not None:
-            return chebyshev_apply(op, vector, alpha, terms)
+        summed = chebyshev_sum(op, vector, iterations, alpha)
+        if summed is not None:
+            return summed
     return _NewtonSchulzApply.apply(*op, vector, alpha, iterations)

@@ -1,8 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Spatial Calibration Module: activation diffusion over the patch grid.
 
-Plain modules on tensors; nothing here knows of configs or registries. The
-method is that of *Weakly Supervised Object Localization via Transformer with
+Plain modules on tensors; configs name :class:`SpatialCalibration`. The method
+is that of *Weakly Supervised Object Localization via Transformer with
 Implicit Spatial Calibration* (ECCV 2022), the constants are those of its
 official implementation.
 
@@ -14,6 +14,7 @@ a stack of blocks computes them once.
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
+from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from .grid_operator import (
@@ -38,9 +39,11 @@ class ActivationDiffusionBlock(nn.Module):
     Args:
         iterations (int, optional): Newton-Schulz iterations p for Λ⁻¹. 4 is
             about a one-hop diffusion, 16 inverts partly. None solves
-            exactly, which official results do not. Defaults to 4.
-        balance (float): Initial λ, learnable. Defaults to 1.
-        threshold (float): Initial β, learnable, as a fraction of the
+            exactly, which official results do not; where Λ has no inverse,
+            as on all odd grids with λ = 1, z is the shortest of the best
+            solutions. Defaults to 4.
+        lambda_ (float): Initial λ, learnable. Defaults to 1.
+        beta (float): Initial β, learnable, as a fraction of the
             largest attention of the image. Defaults to 0.5.
         alpha (float): Scale α of the start αΛ of the iteration, a constant.
             Defaults to 0.002.
@@ -49,8 +52,8 @@ class ActivationDiffusionBlock(nn.Module):
     def __init__(
         self,
         iterations: int | None = 4,
-        balance: float = 1.0,
-        threshold: float = 0.5,
+        lambda_: float = 1.0,
+        beta: float = 0.5,
         alpha: float = 0.002,
     ) -> None:
         super().__init__()
@@ -65,8 +68,9 @@ class ActivationDiffusionBlock(nn.Module):
             raise ValueError(f'alpha must be positive, but got {alpha}')
         self.iterations = iterations
         self.alpha = alpha
-        self.balance = nn.Parameter(torch.tensor([float(balance)]))
-        self.threshold = nn.Parameter(torch.tensor([float(threshold)]))
+        self.lambda_ = nn.Parameter(torch.tensor([float(lambda_)]))
+        self.beta = nn.Parameter(torch.tensor([float(beta)]))
+        self._register_load_state_dict_pre_hook(_rename_scalars)
 
     def forward(
         self, semantic: Tensor, attention: Tensor
@@ -98,18 +102,18 @@ class ActivationDiffusionBlock(nn.Module):
         laplacian = grid_laplacian(*attention.shape[1:], like=attention)
         operator = GridOperator(
             *(
-                part * (self.balance * similarity - 1)
+                part * (self.lambda_ * similarity - 1)
                 for part, similarity in zip(laplacian, cosine, strict=True)
             )
         )
         flat = attention.flatten(1)
         if self.iterations is None:
-            diffused = torch.linalg.solve(grid_dense(operator), flat)
+            diffused = _minimum_norm(grid_dense(operator), flat)
         else:
             diffused = newton_schulz_apply(
                 operator, flat, self.iterations, self.alpha
             )
-        bound = self.threshold * flat.amax(1, keepdim=True)
+        bound = self.beta * flat.amax(1, keepdim=True)
         bound = torch.where(bound != 0, bound, 1)
         return filter_activation(diffused, bound).view_as(attention)
 
@@ -118,6 +122,7 @@ class ActivationDiffusionBlock(nn.Module):
         return f'iterations={self.iterations}, alpha={self.alpha}'
 
 
+@MODELS.register_module()
 class SpatialCalibration(nn.Module):
     """Stack of activation diffusion blocks, for training.
 
@@ -125,16 +130,16 @@ class SpatialCalibration(nn.Module):
         iterations (Sequence[int | None]): Newton-Schulz iterations of each
             block; its length is the number of blocks. Defaults to
             (16, 4, 4, 4) as for ViT and DeiT; Conformer takes (4, 4, 4, 4).
-        balance (float): Initial λ of each block. Defaults to 1.
-        threshold (float): Initial β of each block. Defaults to 0.5.
+        lambda_ (float): Initial λ of each block. Defaults to 1.
+        beta (float): Initial β of each block. Defaults to 0.5.
         alpha (float): Constant α of the iteration. Defaults to 0.002.
     """
 
     def __init__(
         self,
         iterations: Sequence[int | None] = OFFICIAL_ITERATIONS,
-        balance: float = 1.0,
-        threshold: float = 0.5,
+        lambda_: float = 1.0,
+        beta: float = 0.5,
         alpha: float = 0.002,
     ) -> None:
         super().__init__()
@@ -144,7 +149,7 @@ class SpatialCalibration(nn.Module):
                 f'{OFFICIAL_ITERATIONS}, but got {iterations!r}'
             )
         self.blocks = nn.ModuleList(
-            ActivationDiffusionBlock(p, balance, threshold, alpha)
+            ActivationDiffusionBlock(p, lambda_, beta, alpha)
             for p in iterations
         )
 
@@ -197,6 +202,14 @@ class SpatialCalibration(nn.Module):
             total = flat @ gain.flatten(1).unsqueeze(2)
             return total.squeeze(2) / flat.size(2)
 
+    def scalars(self) -> dict[str, Tensor]:
+        """What is worth a line in the training log: λ and β of each block."""
+        return {
+            f'{name}_{index}': getattr(block, attribute).detach().squeeze()
+            for index, block in enumerate(self.blocks)
+            for name, attribute in (('lambda', 'lambda_'), ('beta', 'beta'))
+        }
+
     def trace(
         self,
         semantic: Tensor,
@@ -210,6 +223,24 @@ class SpatialCalibration(nn.Module):
                 self.blocks, semantic, attention, features
             )
         ]
+
+
+def _rename_scalars(state_dict: dict, prefix: str, *_: object) -> None:
+    """Read λ and β under the names that they had before."""
+    for old, new in (('balance', 'lambda_'), ('threshold', 'beta')):
+        value = state_dict.pop(f'{prefix}{old}', None)
+        if value is not None:
+            state_dict[f'{prefix}{new}'] = value
+
+
+def _minimum_norm(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Shortest x of least |Λx − f|, for symmetric Λ (B, N, N), f (B, N).
+
+    In float64, whose rounding tells what is zero from what is small.
+    """
+    inverse = torch.linalg.pinv(matrix.double(), hermitian=True)
+    solved = (inverse @ vector.double().unsqueeze(2)).squeeze(2)
+    return solved.to(vector.dtype)
 
 
 def _full_precision(x: Tensor) -> Tensor:

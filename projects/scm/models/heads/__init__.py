@@ -3,6 +3,13 @@
 
 from .conformer_scm_head import ConformerSCMHead
 from .scm_head import SCMHead
+from .score_map_head import ScoreMapHead, best_classes
 from .tscam_head import TSCAMHead
 
-__all__ = ['ConformerSCMHead', 'SCMHead', 'TSCAMHead']
+__all__ = [
+    'ConformerSCMHead',
+    'SCMHead',
+    'ScoreMapHead',
+    'TSCAMHead',
+    'best_classes',
+]

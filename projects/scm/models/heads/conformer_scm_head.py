@@ -55,7 +55,7 @@ class ConformerSCMHead(SCMHead):
                 'calibration=False leaves nothing to predict with: set '
                 'calibrated_inference=False as well'
             )
-        if calibration is not False:
+        if isinstance(calibration, dict | None):
             calibration = dict(
                 dict(iterations=CONFORMER_ITERATIONS), **(calibration or {})
             )
@@ -105,3 +105,8 @@ class ConformerSCMHead(SCMHead):
         """Logits that the loss is taken on, shape (B, C)."""
         convolution = self.convolution_logits(feats)
         return super().calibrated_logits(feats) + convolution
+
+    def drop_training_parts(self) -> None:
+        """Forget the calibration, where prediction does not need it."""
+        if not self.calibrated_inference:
+            super().drop_training_parts()

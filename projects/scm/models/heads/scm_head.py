@@ -6,9 +6,9 @@ from typing import Any
 
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Tensor, nn
 
-from projects.scm.models.calibration import SpatialCalibration, min_max
+from projects.scm.models.calibration import min_max
 from projects.scm.structures import TokenFeatures
 
 from .tscam_head import TSCAMHead
@@ -28,11 +28,13 @@ class SCMHead(TSCAMHead):
     Args:
         in_channels (int): Channels D of the patch tokens.
         num_classes (int): Classes C.
-        calibration (dict, optional): Arguments of
-            :class:`~projects.scm.models.calibration.SpatialCalibration`.
-            Defaults to None: four blocks with the official constants. False
-            builds none, for checkpoints stripped of it; such a head predicts
-            but does not train.
+        calibration (dict | bool, optional): A registered module with the
+            method ``pooled`` of
+            :class:`~projects.scm.models.calibration.SpatialCalibration`,
+            which is meant where no ``type`` is given. Defaults to None: its
+            four blocks with the official constants. False builds none, for
+            checkpoints stripped of it; such a head predicts but does not
+            train.
         similarity (str): Vectors whose cosine similarity couples patches:
             ``'semantic'``, the semantic map, as in the official code, or
             ``'embedding'``, the patch tokens. Defaults to ``'semantic'``.
@@ -54,11 +56,9 @@ class SCMHead(TSCAMHead):
                 f'got {similarity!r}'
             )
         self.similarity = similarity
-        self.calibration = (
-            None
-            if calibration is False
-            else SpatialCalibration(**(calibration or {}))
-        )
+        self.calibration = None
+        if calibration is not False:
+            self.calibration = _build_calibration(calibration)
 
     def attention_map(self, tokens: TokenFeatures) -> Tensor:
         """Attention map F, shape (B, h, w), min-max scaled to [0, 1]."""
@@ -97,3 +97,17 @@ class SCMHead(TSCAMHead):
         return self._get_loss(
             self.calibrated_logits(feats), data_samples, **kwargs
         )
+
+    def drop_training_parts(self) -> None:
+        """Forget the calibration."""
+        self.calibration = None
+
+
+def _build_calibration(spec: dict | None) -> nn.Module:
+    if not isinstance(spec, dict | None):
+        raise ValueError(
+            "calibration: expected a dict, such as dict(type='Spatial"
+            "Calibration', iterations=(16, 4, 4, 4)), None for the official "
+            f'one or False for none, got {spec!r}'
+        )
+    return MODELS.build({'type': 'SpatialCalibration', **(spec or {})})

@@ -1,12 +1,24 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Test-time augmentation that knows score maps have a left and a right."""
 
+from typing import Any, NamedTuple, NoReturn
+
+import torch
 from mmengine.model import BaseTTAModel
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from torch import nn
+from torch import Tensor, nn
 
-from projects.scm.models.heads import TSCAMHead
+from projects.scm.models.heads import ScoreMapHead
+
+
+class _View(NamedTuple):
+    """A batch as seen in one way."""
+
+    feats: tuple
+    samples: list[DataSample]
+    flipped: Tensor
+    """bool (B,)."""
 
 
 @MODELS.register_module()
@@ -14,12 +26,12 @@ class FlipTTA(BaseTTAModel):
     """Average the scores and the un-flipped score maps of flipped views.
 
     Args:
-        module (dict | nn.Module): The model, with a :class:`TSCAMHead`.
+        module (dict | nn.Module): The model, with a :class:`ScoreMapHead`.
         data_preprocessor (dict, optional): As for mmengine's
             ``BaseTTAModel``.
 
     Raises:
-        TypeError: If the model's head is not a :class:`TSCAMHead`.
+        TypeError: If the model's head is not a :class:`ScoreMapHead`.
     """
 
     def __init__(
@@ -27,53 +39,80 @@ class FlipTTA(BaseTTAModel):
     ) -> None:
         super().__init__(module, data_preprocessor)
         head = getattr(self.module, 'head', None)
-        if not isinstance(head, TSCAMHead):
+        if not isinstance(head, ScoreMapHead):
             raise TypeError(
-                'FlipTTA averages score maps and needs a model '
-                f'with a TSCAMHead, but its head is '
-                f'{type(head).__name__}'
+                'FlipTTA averages score maps and needs a model with a '
+                f'ScoreMapHead, but its head is {type(head).__name__}'
             )
-        # Views may disagree on the best classes: average all, choose after.
-        self._map_topk, head.map_topk = head.map_topk, None
 
-    def merge_preds(
-        self, data_samples_list: list[list[DataSample]]
-    ) -> list[DataSample]:
-        """Merge the views of every image.
+    def test_step(self, data: dict[str, list]) -> list[DataSample]:
+        """Predict from all views.
 
         Args:
-            data_samples_list (list[list[DataSample]]): Views of each image.
+            data (dict): ``inputs`` and ``data_samples``, each a list of
+                batches, one a view.
 
         Returns:
             list[DataSample]: One sample an image, in the frame of a view
             without flip.
-        """
-        return [self._merge(views) for views in data_samples_list]
 
-    def _merge(self, views: list[DataSample]) -> DataSample:
-        scores, maps = 0, 0
-        for view in views:
-            order = view.score_map_labels.argsort()
-            view_maps = view.score_maps[order]
-            if view.get('flip', False):
-                if view.get('flip_direction') != 'horizontal':
-                    raise ValueError(
-                        'FlipTTA un-flips horizontal flips only, but '
-                        f'{view.get("img_path")} has flip_direction='
-                        f'{view.get("flip_direction")!r}'
-                    )
-                view_maps = view_maps.flip(-1)
-            scores = scores + view.pred_score / len(views)
-            maps = maps + view_maps / len(views)
-        plain = next((v for v in views if not v.get('flip', False)), None)
-        if plain is None:
-            raise ValueError(
-                'FlipTTA needs a view without flip among its '
-                f'views of {views[0].get("img_path")}'
-            )
-        merged = plain.new()
-        merged.set_pred_score(scores).set_pred_label(scores.argmax())
-        self.module.head.fill_maps(
-            [merged], lambda labels: maps[labels], self._map_topk
+        Raises:
+            ValueError: If a flip is not horizontal, or no view of an image is
+                without flip.
+        """
+        views = [
+            self._see(dict(zip(data, view, strict=True)))
+            for view in zip(*data.values(), strict=True)
+        ]
+        head = self.module.head
+        scores = [head.class_scores(view.feats) for view in views]
+
+        # Views may disagree on the best classes: average all, choose after.
+        def score_maps(labels: Tensor) -> Tensor:
+            maps = []
+            for view in views:
+                found = head.score_maps(view.feats, labels)
+                flipped = view.flipped[:, None, None, None].to(found.device)
+                maps.append(torch.where(flipped, found.flip(-1), found))
+            return torch.stack(maps).mean(0)
+
+        plain = [
+            _without_flip(of_image)
+            for of_image in zip(*(view.samples for view in views), strict=True)
+        ]
+        return head.localize(
+            plain,
+            torch.stack(scores).mean(0),
+            score_maps,
+            input_hw=getattr(views[0].feats[-1], 'input_hw', None),
         )
-        return merged
+
+    def merge_preds(self, data_samples_list: list) -> NoReturn:
+        """Views are merged before they are predictions: see test_step."""
+        raise NotImplementedError('FlipTTA merges in test_step')
+
+    def _see(self, data: dict[str, Any]) -> _View:
+        batch = self.module.data_preprocessor(data, False)
+        samples = batch['data_samples']
+        for sample in samples:
+            if sample.get('flip') and (
+                sample.get('flip_direction') != 'horizontal'
+            ):
+                raise ValueError(
+                    'FlipTTA un-flips horizontal flips only, but '
+                    f'{sample.get("img_path")} has flip_direction='
+                    f'{sample.get("flip_direction")!r}'
+                )
+        flipped = [bool(sample.get('flip', False)) for sample in samples]
+        feats = self.module.extract_feat(batch['inputs'])
+        return _View(feats, samples, torch.tensor(flipped))
+
+
+def _without_flip(views: tuple[DataSample, ...]) -> DataSample:
+    for view in views:
+        if not view.get('flip', False):
+            return view
+    raise ValueError(
+        'FlipTTA needs a view without flip among its views of '
+        f'{views[0].get("img_path")}'
+    )

@@ -18,14 +18,14 @@ from projects.scm.evaluation.functional import (
     threshold_cuts,
     threshold_spec,
 )
+from projects.scm.reporting.records import Record
 from projects.scm.structures import (
+    as_array,
     normalize_score_map,
     quantize_score_map,
     resize_score_map,
     scale_boxes,
 )
-from projects.scm.visualization.report.records import Record
-from projects.scm.visualization.visualizer import map_of_label
 
 __all__ = ['RunMeasures', 'build_plan', 'measure_run']
 
@@ -99,12 +99,12 @@ def measure_run(
         evaluated.append(
             record_image(
                 plan,
-                record.score_maps,
-                record.score_map_labels,
+                as_array(record.found.score_maps),
+                record.found.map_labels,
                 record.gt_label,
                 record.gt_bboxes,
                 record.size_wh,
-                ranking=record.score_map_labels[:5],
+                ranking=record.found.ranking[:5],
                 name=record.img_path,
             )
         )
@@ -145,7 +145,7 @@ def _box(
 ) -> tuple[np.ndarray, float]:
     """Box of a class at the shown threshold, in pixels, and its IoU."""
     protocol, frame = plan.protocols[0], plan.frame_size_wh
-    score_map = map_of_label(record.score_maps, record.score_map_labels, label)
+    score_map = as_array(record.found.map_of(label))
     resized = resize_score_map(score_map, frame, protocol.interpolation)
     levels = quantize_score_map(normalize_score_map(resized))
     if threshold is None:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 from rich.progress import track
 
-from projects.scm.utils import write_file
-from projects.scm.visualization.report.measures import (
+from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
 )
-from projects.scm.visualization.report.page import Page, render_page
-from projects.scm.visualization.report.records import (
+from projects.scm.reporting.page import Page, render_page
+from projects.scm.reporting.records import (
     Record,
     align_runs,
     load_records,
 )
-from projects.scm.visualization.report.thumbnails import (
+from projects.scm.reporting.thumbnails import (
     choose_side,
     encode_thumbnails,
     locate,
 )
+from projects.scm.utils import write_file
 
 __all__ = ['build_report', 'folder_names', 'read_class_names']
 
@@ -54,7 +54,7 @@ def build_report(
         protocol (str): Whose boxes and errors are shown. Defaults to
             ``'scm'``.
         threshold (str | float, optional): See
-            :func:`~projects.scm.visualization.report.measures.build_plan`.
+            :func:`~projects.scm.reporting.measures.build_plan`.
         classes (str | Path, optional): File with a class name a line.
             Defaults to None: the folders of the images, where each class has
             one of its own.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from projects.scm.visualization.report.thumbnails import (
+from projects.scm.reporting.thumbnails import (
     SIDES,
     choose_side,
     encode_thumbnail,

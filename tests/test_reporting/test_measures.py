@@ -5,12 +5,12 @@ from synthetic_results import dump_results, make_results
 
 from projects.scm.evaluation.functional import ERROR_KINDS
 from projects.scm.evaluation.metrics import WSOLEvaluator
-from projects.scm.structures import iou_inclusive, score_map_to_boxes
-from projects.scm.visualization.report.measures import (
+from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
 )
-from projects.scm.visualization.report.records import load_records
+from projects.scm.reporting.records import load_records
+from projects.scm.structures import iou_inclusive, score_map_to_boxes
 
 
 @pytest.fixture(scope='module')
@@ -55,8 +55,8 @@ def test_boxes_are_in_pixels_of_the_picture(run):
     _, records = run
     found = measure_run(build_plan('scm', 0.3), records)
     for index, record in enumerate(records):
-        kept = record.score_map_labels.tolist()
-        score_map = record.score_maps[kept.index(record.gt_label)]
+        kept = record.found.map_labels.tolist()
+        score_map = record.found.score_maps[kept.index(record.gt_label)]
         expected = score_map_to_boxes(score_map, 0.3, record.size_wh)
         box = found.bboxes[1, index]
         # the protocol ends boxes at the last pixel of 224

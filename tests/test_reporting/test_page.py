@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from synthetic_results import dump_results, make_results
 
-from projects.scm.visualization.report.measures import (
+from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
 )
-from projects.scm.visualization.report.page import (
+from projects.scm.reporting.page import (
     KINDS,
     RUN_COLORS,
     Page,
     encode_map,
     render_page,
 )
-from projects.scm.visualization.report.records import load_records
+from projects.scm.reporting.records import load_records
 
 
 @pytest.fixture(scope='module')
@@ -74,10 +74,10 @@ def test_columns_agree_with_records_and_measures(page):
         np.testing.assert_allclose(run['iou'], measures.ious, atol=1e-4)
         np.testing.assert_allclose(run['box'], measures.bboxes, atol=0.05)
         for index, record in enumerate(records):
-            kept = record.score_map_labels.tolist()
-            of_pred = record.score_maps[kept.index(record.pred_label)]
+            kept = record.found.map_labels.tolist()
+            of_pred = record.found.score_maps[kept.index(record.pred_label)]
             assert run['map'][0][index] == encode_map(of_pred)
-            of_truth = record.score_maps[kept.index(record.gt_label)]
+            of_truth = record.found.score_maps[kept.index(record.gt_label)]
             expected = None if record.right_class else encode_map(of_truth)
             assert run['map'][1][index] == expected
         figures = measures.main.figures

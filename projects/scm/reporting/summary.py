@@ -32,7 +32,7 @@ ORACLE_NOTE = (
 def figure_name(key: str) -> str:
     """Name of a figure for people."""
     name, _, iou = key.partition('_iou')
-    suffix = f', IoU {int(iou) / 100:g}' if iou else ''
+    suffix = f', IoU {float(iou) / 100:.10g}' if iou else ''
     return NAMES.get(name, name) + suffix
 
 

@@ -14,20 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from projects.scm.evaluation.functional import ERROR_KINDS, Summary
-from projects.scm.structures import normalize_score_map
+from projects.scm.reporting.measures import RunMeasures
+from projects.scm.reporting.records import Record
+from projects.scm.reporting.summary import (
+    figure_name,
+    figure_rows,
+    summary_table,
+)
+from projects.scm.structures import as_array, normalize_score_map
 from projects.scm.visualization.drawing import (
     GT_COLOR,
     PRED_COLOR,
     colorize_map,
 )
-from projects.scm.visualization.report.measures import RunMeasures
-from projects.scm.visualization.report.records import Record
-from projects.scm.visualization.report.summary import (
-    figure_name,
-    figure_rows,
-    summary_table,
-)
-from projects.scm.visualization.visualizer import map_of_label
 
 __all__ = ['Page', 'encode_map', 'render_page']
 
@@ -181,7 +180,7 @@ def _run(index: int, page: Page) -> dict:
     records, measures = page.runs[index], page.measures[index]
     maps = [
         [
-            encode_map(map_of_label(r.score_maps, r.score_map_labels, label))
+            encode_map(as_array(r.found.map_of(label)))
             if label is not None
             else None
             for r, label in labelled
@@ -199,9 +198,7 @@ def _run(index: int, page: Page) -> dict:
         'color': _css(RUN_COLORS[index]),
         'tau': measures.threshold,
         'pred': [record.pred_label for record in records],
-        'score': [
-            round(float(r.pred_score[r.pred_label]), 4) for r in records
-        ],
+        'score': [round(r.pred_score, 4) for r in records],
         'kind': measures.kinds.tolist(),
         'kindCounts': counts.tolist(),
         'iou': np.round(measures.ious, 4).tolist(),

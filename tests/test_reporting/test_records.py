@@ -4,7 +4,7 @@ import pytest
 import torch
 from synthetic_results import dump_results, make_results
 
-from projects.scm.visualization.report.records import (
+from projects.scm.reporting.records import (
     align_runs,
     load_records,
 )
@@ -28,7 +28,9 @@ def test_fields_arrive_as_they_were_dumped(tmp_path, items):
         assert record.pred_label == int(item['pred_label'])
         # ignored boxes are left out
         assert record.gt_bboxes.tolist() == [item['instances'][0]['bbox']]
-        np.testing.assert_array_equal(record.score_maps, item['score_maps'])
+        assert record.found.score_maps is item['score_maps'] or np.array_equal(
+            record.found.score_maps, item['score_maps']
+        )
         assert record.right_class == (record.gt_label == record.pred_label)
 
 
@@ -43,26 +45,37 @@ def with_value(field, value):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (without('score_maps'), r"score_maps: missing; there are \['gt_label"),
-        (without('img_path'), r'item 3: img_path: missing'),
+        (
+            without('score_maps'),
+            r"missing \['score_maps'\]: .* there are \['gt_label",
+        ),
+        (without('img_path'), r"item 3: .*missing \['img_path'\]"),
         (with_value('ori_shape', (0, 5)), r'ori_shape: expected \(height, w'),
-        (with_value('gt_label', torch.tensor([6])), 'one class below 6, got'),
+        (
+            lambda item: item.update(
+                gt_label=torch.tensor([6]), instances=[{'bbox': [1, 2, 3, 4]}]
+            ),
+            'one class below 6, got',
+        ),
         (with_value('gt_label', torch.tensor([1, 2])), 'gt_label: expected'),
         (
             with_value('score_maps', torch.full((5, 2, 2), torch.nan)),
-            'score_maps: expected finite',
+            'score_maps: 20 of 20 values are NaN',
         ),
-        (with_value('score_maps', torch.ones(5, 2)), 'expected 3-d numbers'),
+        (
+            with_value('score_maps', torch.ones(5, 2)),
+            r'score_maps: expected numbers \(K, h, w\)',
+        ),
         (
             with_value('score_map_labels', torch.arange(4)),
-            'score_map_labels: expected [56] labels',
+            r'score_maps: expected \(4, h, w\), one map for each',
         ),
         (with_value('instances', []), 'instances: expected at least one box'),
         (
             with_value('instances', [{'bbox': [1, 2, 3]}]),
             r'boxes \[x0, y0, x1, y1\], got \[\[1, 2, 3\]\]',
         ),
-        (with_value('instances', [{}]), 'instances: expected boxes'),
+        (with_value('instances', [{}]), r'instances\[0\]: missing bbox'),
     ],
 )
 def test_wrong_fields_are_named(tmp_path, items, spoil, message):
@@ -71,7 +84,7 @@ def test_wrong_fields_are_named(tmp_path, items, spoil, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_records(dump_results(tmp_path / 'a.pkl', items))
     assert 'a.pkl, item 3' in str(caught.value)
-    if 'img_path: missing' not in message:
+    if 'img_path' not in message:
         assert path in str(caught.value)
 
 
@@ -79,7 +92,7 @@ def test_the_map_of_the_true_class_is_needed(tmp_path, items):
     label = int(items[0]['gt_label'])
     labels = items[0]['score_map_labels']
     labels[labels == label] = (label + 1) % 6
-    with pytest.raises(ValueError, match='class 0 among them'):
+    with pytest.raises(ValueError, match='no map of class 0'):
         load_records(dump_results(tmp_path / 'a.pkl', items))
 
 
@@ -100,6 +113,7 @@ def test_runs_of_other_images_are_refused(tmp_path, items):
     records = load_records(dump_results(tmp_path / 'a.pkl', items))
     with pytest.raises(ValueError, match='b: expected the 5 images of a, got'):
         align_runs([records, records[:4]], ['a', 'b'])
-    other = [records[0]._replace(gt_label=5), *records[1:]]
+    truth = records[0].truth._replace(gt_label=5)
+    other = [records[0]._replace(truth=truth), *records[1:]]
     with pytest.raises(ValueError, match=r'b: .*0000.png: annotation differs'):
         align_runs([records, other], ['a', 'b'])

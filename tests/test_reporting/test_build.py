@@ -1,13 +1,15 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+from dataclasses import replace
+
 import pytest
 from synthetic_results import dump_results, make_results
 
-from projects.scm.visualization.report import build_report
-from projects.scm.visualization.report.build import (
+from projects.scm.reporting import build_report
+from projects.scm.reporting.build import (
     folder_names,
     read_class_names,
 )
-from projects.scm.visualization.report.records import load_records
+from projects.scm.reporting.records import load_records
 
 
 @pytest.fixture
@@ -53,5 +55,8 @@ def test_class_names_from_folders(tmp_path, results):
     records = load_records(results)
     names = folder_names(records)
     assert names == {label: f'kind {label}' for label in range(6)}
-    flat = [r._replace(img_path=f'all/{i}') for i, r in enumerate(records)]
+    flat = [
+        r._replace(found=replace(r.found, name=f'all/{i}'))
+        for i, r in enumerate(records)
+    ]
     assert folder_names(flat) == {}

@@ -1,0 +1,154 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Reads the pickles that ``tools/test.py --out`` writes, and checks them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from projects.scm.structures import Annotation, Localization
+from projects.scm.utils import load_test_run
+
+__all__ = ['Record', 'align_runs', 'load_records']
+
+
+class Record(NamedTuple):
+    """What one test run says of one image, and what the annotation does."""
+
+    found: Localization
+    truth: Annotation
+
+    @property
+    def img_path(self) -> str:
+        """The picture."""
+        return self.found.name
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height of the original image."""
+        return self.truth.image_size_wh
+
+    @property
+    def gt_label(self) -> int:
+        """The true class."""
+        return self.truth.gt_label
+
+    @property
+    def gt_bboxes(self) -> np.ndarray:
+        """float64 (M, 4), xyxy in pixels of the original image."""
+        return np.asarray(self.truth.gt_boxes, np.float64)
+
+    @property
+    def pred_label(self) -> int:
+        """The predicted class."""
+        return self.found.pred_label
+
+    @property
+    def pred_score(self) -> float:
+        """Its score."""
+        return float(self.found.pred_score[self.pred_label])
+
+    @property
+    def right_class(self) -> bool:
+        """Whether the predicted class is the true one."""
+        return self.pred_label == self.gt_label
+
+
+def load_records(path: str | Path) -> list[Record]:
+    """Read one test run.
+
+    Args:
+        path (str | Path): See :func:`~projects.scm.utils.load_test_run`.
+
+    Returns:
+        list[Record]: One record an image, in the order of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no such pickle; the message names the
+            file, the image and the field.
+    """
+    records, seen = [], set()
+    for index, item in enumerate(load_test_run(path)):
+        try:
+            record = _record(item)
+        except ValueError as error:
+            raise ValueError(f'{path}, item {index}: {error}') from error
+        if record.img_path in seen:
+            raise ValueError(
+                f'{path}, item {index}: img_path {record.img_path} occurs '
+                'twice'
+            )
+        seen.add(record.img_path)
+        records.append(record)
+    return records
+
+
+def align_runs(
+    runs: Sequence[list[Record]], names: Sequence[str]
+) -> list[list[Record]]:
+    """Bring several runs to the image order of the first.
+
+    Args:
+        runs (Sequence[list[Record]]): One list of records a run.
+        names (Sequence[str]): Name of each run, for messages.
+
+    Returns:
+        list[list[Record]]: The runs, with images in one order.
+
+    Raises:
+        ValueError: If the runs do not hold the same images with the same
+            annotation.
+    """
+    first = runs[0]
+    aligned = [list(first)]
+    for name, run in zip(names[1:], runs[1:], strict=True):
+        by_path = {record.img_path: record for record in run}
+        missing = [r.img_path for r in first if r.img_path not in by_path]
+        if missing or len(run) != len(first):
+            raise ValueError(
+                f'{name}: expected the {len(first)} images of {names[0]}, '
+                f'got {len(run)}, of which {len(missing)} are missing'
+                + (f', first {missing[0]}' if missing else '')
+            )
+        ordered = [by_path[record.img_path] for record in first]
+        for mine, other in zip(first, ordered, strict=True):
+            same = mine.gt_label == other.gt_label and np.array_equal(
+                mine.gt_bboxes, other.gt_bboxes
+            )
+            if not same:
+                raise ValueError(
+                    f'{name}: {mine.img_path}: annotation differs from that '
+                    f'in {names[0]}'
+                )
+        aligned.append(ordered)
+    return aligned
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    """An item of the pickle, checked."""
+    found = Localization.from_mapping(
+        item,
+        ('img_path', 'pred_score', 'score_maps', 'score_map_labels'),
+        f'expected what tools/test.py --out writes; there are {sorted(item)}',
+    )
+    found.check_geometry()
+    truth = Annotation.from_mapping(item)
+    count = len(found.pred_score)
+    if not 0 <= truth.gt_label < count:
+        raise ValueError(
+            f'{found.name}: gt_label: expected one class below {count}, got '
+            f'{truth.gt_label}'
+        )
+    boxes = np.asarray(truth.gt_boxes, np.float64)
+    if not boxes.size:
+        raise ValueError(f'{found.name}: instances: expected at least one box')
+    if boxes.shape != (len(boxes), 4) or not np.isfinite(boxes).all():
+        raise ValueError(
+            f'{found.name}: instances: expected boxes [x0, y0, x1, y1], got '
+            f'{truth.gt_boxes}'
+        )
+    for label in (truth.gt_label, found.pred_label):
+        found.map_of(label)
+    return Record(found, truth)
