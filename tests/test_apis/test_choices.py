@@ -83,8 +83,13 @@ def test_otsu_cuts_at_its_very_level(level) -> None:
     levels[2:7, 6:11] = 255
     cut, _ = cv2.threshold(levels, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     assert cut == level
-    options = {'threshold': 'otsu', 'contours': 'all'}
-    found = find_boxes(levels / 255, (12, 8), (12, 8), options)
+    found = score_map_to_boxes(
+        levels / 255,
+        'otsu',
+        (12, 8),
+        frame_size_wh=(12, 8),
+        contours='all',
+    )
     assert found.tolist() == [[6, 2, 11, 7]]
 
 

@@ -146,5 +146,5 @@ def test_wrong_arguments_are_named(photo):
         explain(build('SCMHead'), PIPELINE, photo, label=7)
     model = build('SCMHead')
     model.head = torch.nn.Identity()
-    with pytest.raises(TypeError, match='expected a TSCAMHead, got Identity'):
+    with pytest.raises(TypeError, match='such as TSCAMHead, got Identity'):
         explain(model, PIPELINE, photo)

@@ -9,6 +9,7 @@ from mmpretrain.registry import VISUALIZERS
 from mmpretrain.structures import DataSample
 from PIL import Image
 
+from projects.scm.structures import Localization
 from projects.scm.visualization import GT_COLOR, PRED_COLOR, WSOLVisualizer
 
 
@@ -120,7 +121,9 @@ def test_class_names_are_used(tmp_path, sample):
     visualizer = build(tmp_path)
     visualizer.dataset_meta = {'classes': ['wren', 'robin', 'crow']}
     assert visualizer._caption_gt(sample) == ['ground truth: 1 (robin)']
-    assert visualizer._caption_pred(sample) == ['predicted: 2 (crow), 0.70']
+    assert visualizer._caption_pred(
+        Localization.from_mapping(sample.to_dict())
+    ) == ['predicted: 2 (crow), 0.70']
 
 
 def test_built_from_a_config_by_name():

@@ -231,7 +231,7 @@ def test_odd_grids_have_a_shortest_solution(side):
     seen = {}
 
     def keep(matrix, vector):
-        seen.update(matrix=matrix[0].detach(), vector=vector[0])
+        seen.update(matrix=matrix[0].detach(), vector=vector[0].detach())
         seen['solved'] = solve(matrix, vector)
         return seen['solved']
 
