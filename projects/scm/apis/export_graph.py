@@ -95,9 +95,12 @@ class LocalizationGraph(nn.Module):
         """
         inputs = pixels.flip(1) if self.flip else pixels
         feats = self.neck(self._tokens((inputs - self.mean) / self.std))
-        logits = self.head(feats)
-        labels = best_classes(logits.softmax(1))[:, : self.topk]
-        return logits, labels, self.head.score_maps(feats, labels)
+        logits, maps = self.head.all_maps(feats)
+        # By score, as predictions are; ONNX puts the first of equal ones
+        # first, too.
+        labels = logits.softmax(1).topk(self.topk).indices
+        index = labels[..., None, None].expand(-1, -1, *maps.shape[2:])
+        return logits, labels, maps.gather(1, index)
 
     def _tokens(self, inputs: Tensor) -> tuple:
         """What the backbone returns, without a branch on the size."""

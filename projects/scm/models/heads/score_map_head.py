@@ -89,6 +89,16 @@ class ScoreMapHead(ClsHead):
         """
         raise NotImplementedError
 
+    def all_maps(self, feats: tuple) -> tuple[Tensor, Tensor]:
+        """Logits (B, C) and the maps of all classes (B, C, h, w).
+
+        For export: a subclass leaves out operators here that not every
+        runtime has.
+        """
+        logits = self(feats)
+        every = torch.arange(self.num_classes, device=logits.device)
+        return logits, self.score_maps(feats, every.expand(len(logits), -1))
+
     def drop_training_parts(self) -> None:
         """Forget what prediction does not use; for export. Here nothing."""
 

@@ -55,12 +55,7 @@ class SemanticConvolution(nn.Conv2d):
             Tensor: Their rows of ``self(patch)``, shape (B, k, h, w).
         """
         grid = patch.shape[2:]
-        # Not every runtime that graphs are exported to can fold (Col2Im).
-        exporting = (
-            torch.compiler.is_compiling()
-            and not torch.compiler.is_dynamo_compiling()
-        )
-        if exporting or labels.size(1) > SELECTED_SHARE * self.out_channels:
+        if labels.size(1) > SELECTED_SHARE * self.out_channels:
             index = labels[..., None, None].expand(-1, -1, *grid)
             return self(patch).gather(1, index)
         # A product for each of the nine weights, and their shifted sum, which

@@ -124,3 +124,8 @@ class TSCAMHead(ScoreMapHead):
         tokens = self.pre_logits(feats)
         semantic = self.semantic_map(tokens, labels)
         return semantic * self.attention_map(tokens).unsqueeze(1)
+
+    def all_maps(self, feats: tuple) -> tuple[Tensor, Tensor]:
+        """Logits and all maps, without shortcuts (they need Col2Im)."""
+        logits, semantic, attention = self.forward_maps(feats)
+        return logits, semantic * attention.unsqueeze(1)
