@@ -55,3 +55,20 @@ def test_a_class_by_name(client, photos) -> None:
     )
     [row] = rows
     assert (row['label'], row['class']) == (CLASSES.index('fox'), 'fox')
+
+
+@pytest.mark.parametrize('kind', ['broken', 'float'])
+def test_the_page_says_why(client, tmp_path, kind) -> None:
+    from gradio_client import handle_file
+    from gradio_client.exceptions import AppError
+    from PIL import Image
+
+    file = tmp_path / 'a.tif'
+    if kind == 'broken':
+        file.write_bytes(b'no picture')
+    else:
+        Image.fromarray(np.zeros((9, 9), np.float32)).save(file)
+    with pytest.raises(AppError, match=r'a\.tif: does not read as a picture'):
+        client.predict(
+            handle_file(file), 'predicted', 0.4, True, api_name='/localize'
+        )

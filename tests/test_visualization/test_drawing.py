@@ -4,6 +4,7 @@ import pytest
 
 from projects.scm.visualization.drawing import (
     GT_COLOR,
+    MAX_ASPECT,
     PRED_COLOR,
     blend,
     colorize_map,
@@ -12,6 +13,7 @@ from projects.scm.visualization.drawing import (
     draw_tags,
     line_width,
     overlay_heatmap,
+    resize_to_height,
 )
 
 
@@ -127,3 +129,13 @@ def test_tags_alone_draw_no_lines(image):
     below = draw_tags(image, [[0, 0, 119, 79]], PRED_COLOR, ['a'], below=True)
     assert (below == PRED_COLOR).all(2)[60:].any()
     assert (draw_tags(image, [[0, 0, 9, 9]], GT_COLOR, ['']) == image).all()
+
+
+@pytest.mark.parametrize('size_wh', [(500, 1), (3000, 20), (7000, 3)])
+def test_very_wide_pictures_are_drawn_small(size_wh) -> None:
+    """Not 160,000 pixels wide because the height is to be 320."""
+    image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    height, width = resize_to_height(image, 320).shape[:2]
+    assert width == MAX_ASPECT * 320
+    assert 1 <= height <= 320
+    assert resize_to_height(image, 320).shape == (height, width, 3)
