@@ -1,0 +1,193 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Tiny trainings that are interrupted and resumed, for ``soak.py``."""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from interrupting import disk, end, parses, start
+from measuring import REPO
+
+# The tiny training is the tests'.
+sys.path.insert(0, str(REPO / 'tests'))
+
+from test_engine import tiny_training
+
+_KEEP = 'default_hooks.checkpoint.max_keep_ckpts'
+#: Options of the kinds of training, by name.
+TRAININGS: dict[str, dict[str, Any]] = {
+    'by epoch, best kept': {
+        'train_cfg.max_epochs': 4,
+        _KEEP: 1,
+        'default_hooks.checkpoint.save_best': 'accuracy/top1',
+    },
+    'by epoch, 2 workers': {
+        'train_cfg.max_epochs': 4,
+        _KEEP: 2,
+        'train_dataloader.num_workers': 2,
+        'train_dataloader.persistent_workers': True,
+    },
+    'within epochs': {
+        'train_cfg.max_epochs': 4,
+        _KEEP: 2,
+        'default_hooks.checkpoint.by_epoch': False,
+        'default_hooks.checkpoint.interval': 2,
+    },
+    'by iteration': {
+        **tiny_training.iteration_options('InfiniteSampler', 12),
+        _KEEP: 2,
+    },
+}
+
+
+def train(name: str, data: Path, work_dir: Path) -> Callable[[], Any]:
+    """A training as a command with ``--resume`` runs it."""
+
+    def run() -> None:
+        tiny_training.train(
+            tiny_training.tiny_config(
+                data, work_dir, resume=True, **TRAININGS[name]
+            )
+        )
+
+    return run
+
+
+def run_whole(name: str, data: Path, folder: Path) -> dict[str, Any]:
+    """An uninterrupted training: its end, and how long it takes, seconds."""
+    work_dir = folder / f'whole {name}'
+    began = time.monotonic()
+    log = folder / f'whole {name}.log'
+    if end(start(train(name, data, work_dir), log)):
+        raise RuntimeError(log.read_text())
+    took = time.monotonic() - began
+    last = work_dir / Path((work_dir / 'last_checkpoint').read_text()).name
+    return dict(
+        seconds=took,
+        digest=digest(last),
+        last=last.name,
+        bytes=last.stat().st_size,
+    )
+
+
+def digest(checkpoint: Path) -> str:
+    """Of weights, optimizer and schedulers."""
+    sha = hashlib.sha256()
+
+    def take(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            sha.update(str((value.dtype, value.shape)).encode())
+            sha.update(value.contiguous().numpy().tobytes())
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                take(key)
+                take(inner)
+        elif isinstance(value, (list, tuple)):
+            for inner in value:
+                take(inner)
+        else:
+            sha.update(repr(value).encode())
+
+    take(tiny_training.read_state(checkpoint))
+    return sha.hexdigest()
+
+
+def look_at(work_dir: Path) -> dict[str, int]:
+    """Count files and half ones of a training that was interrupted."""
+    half = 0
+    checkpoints = list(work_dir.glob('*.pth'))
+    for path in checkpoints:
+        try:
+            torch.load(path, weights_only=False)
+        except Exception:
+            traceback.print_exc()
+            half += 1
+    notes = 0
+    pointer = work_dir / 'last_checkpoint'
+    if pointer.exists():
+        notes += 1
+        half += not (work_dir / Path(pointer.read_text()).name).is_file()
+    if (work_dir / 'last_validation').exists():
+        notes += 1
+        half += not parses(work_dir / 'last_validation', json.loads)
+    return dict(files=len(checkpoints) + notes, half=half)
+
+
+def resume_to_the_end(
+    name: str, data: Path, work_dir: Path, whole: dict[str, Any]
+) -> bool:
+    """Resume; whether the end is that of the uninterrupted training."""
+    log = work_dir.parent / 'log'
+    if end(start(train(name, data, work_dir), log)):
+        print(log.read_text()[-3000:])
+        return False
+    left = [path.name for path in work_dir.glob('.*.part')]
+    last = work_dir / whole['last']
+    same = last.is_file() and digest(last) == whole['digest']
+    if left or not same:
+        print(log.read_text()[-3000:], left, sorted(os.listdir(work_dir)))
+    return same and not left
+
+
+def kill_training(
+    name: str,
+    data: Path,
+    folder: Path,
+    whole: dict[str, Any],
+    chance: random.Random,
+) -> dict[str, Any]:
+    """Kill a training once, and resume it."""
+    folder.mkdir()
+    work_dir = folder / 'work'
+    pid = start(train(name, data, work_dir), folder / 'log')
+    time.sleep(chance.uniform(0.1, 1) * whole['seconds'])
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    code = end(pid)
+    work_dir.mkdir(exist_ok=True)
+    seen = look_at(work_dir)
+    return dict(
+        interrupted=int(code != 0),
+        before_first=not list(work_dir.glob('*.pth')),
+        **seen,
+        identical=resume_to_the_end(name, data, work_dir, whole),
+    )
+
+
+def fill_disk(
+    name: str,
+    data: Path,
+    folder: Path,
+    whole: dict[str, Any],
+    chance: random.Random,
+) -> dict[str, Any]:
+    """Fill the disk of a training until it fails, and resume with room."""
+    with disk(folder / 'disk') as fill:
+        work_dir = folder / 'disk' / 'work'
+        pid = start(train(name, data, work_dir), folder / 'disk.log')
+        time.sleep(chance.uniform(0.1, 0.7) * whole['seconds'])
+        empty = fill(chance.randrange(whole['bytes']), pid)
+        code = end(pid)
+        empty()
+        work_dir.mkdir(exist_ok=True)
+        seen = look_at(work_dir)
+        text = (folder / 'disk.log').read_text()
+        if code and 'space left' not in text and 'too large' not in text:
+            print(text[-3000:])
+            seen['half'] += 1
+        return dict(
+            interrupted=int(code != 0),
+            before_first=not list(work_dir.glob('*.pth')),
+            **seen,
+            identical=resume_to_the_end(name, data, work_dir, whole),
+        )
