@@ -53,6 +53,17 @@ class BreakHook(Hook):
             raise Interrupted
 
 
+class BreakOff(Hook):
+    priority = 'LOWEST'
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        if runner.iter + 1 == self.iteration:
+            raise Interrupted
+
+
 class CountHook(Hook):
     def __init__(self):
         self.validated = []
@@ -124,15 +135,23 @@ def test_damaged_last_checkpoint(tiny_cub, tmp_path, whole, words):
     assert_same(read_state(last), read_state(whole / 'epoch_3.pth'))
 
 
-def test_in_the_middle_of_an_epoch(tiny_cub, tmp_path, whole):
-    """Saved by iteration; MMEngine would begin the epoch again."""
+@pytest.mark.parametrize('saved', [4, 6])
+def test_in_the_middle_of_an_epoch(tiny_cub, tmp_path, whole, saved):
+    """Saved by iteration, the sixth the last of an epoch.
+
+    MMEngine would begin the epoch again.
+    """
     options = {
         'default_hooks.checkpoint.by_epoch': False,
         'default_hooks.checkpoint.interval': 2,
     }
     with pytest.raises(Interrupted):
-        train(tiny_config(tiny_cub, tmp_path, **options), InterruptHook(5))
-    assert (tmp_path / 'last_checkpoint').read_text().endswith('iter_4.pth')
+        train(
+            tiny_config(tiny_cub, tmp_path, **options),
+            BreakOff(saved),
+        )
+    noted = (tmp_path / 'last_checkpoint').read_text()
+    assert noted.endswith(f'iter_{saved}.pth')
     runner = train(tiny_config(tiny_cub, tmp_path, resume=True, **options))
     assert (runner.epoch, runner.iter) == (3, 9)
     assert_same(

@@ -23,8 +23,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             return
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        self.dataloader.sampler.begin_at(done * self.dataloader.batch_size)
         if done < length:
+            self.dataloader.sampler.begin_at(done * self.dataloader.batch_size)
             for index, batch in enumerate(self.dataloader, done):
                 self.run_iter(index, batch)
         self.runner.call_hook('after_train_epoch')
