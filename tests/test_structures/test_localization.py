@@ -143,11 +143,11 @@ def test_missing_fields_are_named():
     [
         (dict(flip=True), 'flips'),
         # Resized to 40x40, of which 30 rows are left: a crop.
-        (dict(scale_factor=(0.5, 2 / 3)), 'crops or pads'),
+        (dict(scale_factor=(0.5, 2 / 3)), 'crops, pads or flips'),
         # No resize ran, but the size has changed.
-        (dict(scale_factor=(1.0, 1.0)), 'crops or pads'),
+        (dict(scale_factor=(1.0, 1.0)), 'crops, pads or flips'),
         # Resized to 40x20 and padded.
-        (dict(scale_factor=(0.5, 1 / 3)), 'crops or pads'),
+        (dict(scale_factor=(0.5, 1 / 3)), 'crops, pads or flips'),
     ],
 )
 def test_what_moves_boxes_is_refused(changes, message):

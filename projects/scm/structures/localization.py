@@ -185,19 +185,15 @@ class Localization:
         frame = self.frame_size_wh
         image = self.image_size_wh or frame
         scale = self.scale_factor
-        problem = None
-        if self.flip:
-            problem = 'flips'
-        elif scale is not None and any(
+        moved = scale is not None and any(
             abs(side * by - to) > 1
             for side, by, to in zip(image, scale, frame, strict=True)
-        ):
-            problem = 'crops or pads'
-        if problem:
+        )
+        if moved or self.flip:
             raise ValueError(
-                f'{self.name}: the test pipeline {problem} pictures '
+                f'{self.name}: the test pipeline crops, pads or flips pictures '
                 f'({image[0]}x{image[1]} to {frame[0]}x{frame[1]}, '
-                f'scale_factor {self.scale_factor}), so boxes could not be '
+                f'scale_factor {self.scale_factor}, flip {self.flip}), so boxes could not be '
                 'placed in the original; it must resize them as a whole'
             )
         if input_hw is not None and tuple(input_hw[::-1]) != frame:
