@@ -191,10 +191,11 @@ class Localization:
         )
         if moved or self.flip:
             raise ValueError(
-                f'{self.name}: the test pipeline crops, pads or flips pictures '
-                f'({image[0]}x{image[1]} to {frame[0]}x{frame[1]}, '
-                f'scale_factor {self.scale_factor}, flip {self.flip}), so boxes could not be '
-                'placed in the original; it must resize them as a whole'
+                f'{self.name}: the test pipeline crops, pads or flips '
+                f'pictures ({image[0]}x{image[1]} to {frame[0]}x{frame[1]}, '
+                f'scale_factor {self.scale_factor}, flip {self.flip}), so '
+                'boxes could not be placed in the original; it must resize '
+                'them as a whole'
             )
         if input_hw is not None and tuple(input_hw[::-1]) != frame:
             raise ValueError(
