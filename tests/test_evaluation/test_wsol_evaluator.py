@@ -18,6 +18,7 @@ from parity_data import load_images
 
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
+    format_table,
     record_image,
     summarize,
 )
@@ -150,7 +151,6 @@ def test_ignored_boxes_are_left_out(samples):
         ({'score_maps': None}, r"missing \['score_maps'\]"),
         ({'instances': None, 'ori_shape': None}, "'instances', 'ori_shape'"),
         ({'gt_label': torch.tensor([1, 2])}, r'gt_label: .*\[1, 2\]'),
-        ({'instances': []}, 'no ground truth box'),
         ({'instances': [{'box': [0, 0, 1, 1]}]}, r'instances\[0\]: missing'),
         (
             {'instances': [{'bbox': [0, 0, 9, 9], 'bbox_label': 99}]},
@@ -168,6 +168,53 @@ def test_bad_samples_are_named(samples, change, message):
     sample.update(change)
     with pytest.raises(ValueError, match=rf'image \d+.jpg: .*{message}'):
         WSOLEvaluator.calculate([sample])
+
+
+def without_boxes(samples):
+    bare = [sample.clone() for sample in samples]
+    for sample in bare:
+        sample.set_field([], 'instances', field_type='metainfo')
+    return bare
+
+
+def test_a_set_without_boxes_has_classification_figures_alone(
+    samples, tmp_path, caplog
+):
+    bare, file = without_boxes(samples), tmp_path / 'thresholds.json'
+    protocol = ['scm', 'tscam']
+    with caplog.at_level(logging.INFO):
+        logging.getLogger('mmengine').propagate = True
+        metrics = run(bare, protocol=protocol, threshold_file=str(file))
+    expected = run(samples, protocol=protocol)
+    assert sorted(metrics) == [
+        f'wsol/{name}/top{k}_cls_acc' for name in protocol for k in (1, 5)
+    ]
+    assert metrics == {key: expected[key] for key in metrics}
+    (summary, _) = WSOLEvaluator.calculate(
+        (sample.to_dict() for sample in bare), protocol
+    )
+    assert summary.figures == summary.errors == summary.thresholds() == {}
+    assert summary.to_dict()['classification'] == summary.classification
+    table = format_table([summary], 'test')
+    assert 'Localization on' not in table
+    assert 'No localization figures' in table
+    assert 'with_boxes=False' in table
+    assert f'top1_cls_acc  {metrics["wsol/scm/top1_cls_acc"]:.2f}' in table
+    assert not file.exists()
+
+
+def test_some_images_without_boxes_are_an_error_at_once(samples):
+    mixed = [*samples[:11], *without_boxes(samples[11:])]
+    message = r'image 11.jpg: no ground truth box.*with_boxes=False'
+    with pytest.raises(ValueError, match=message):
+        run(mixed)
+    with pytest.raises(ValueError, match=message):
+        WSOLEvaluator.calculate(sample.to_dict() for sample in mixed)
+    # not even one that comes first, where the dataset promises boxes
+    metric = WSOLEvaluator()
+    metric.dataset_meta = {'with_boxes': True}
+    with pytest.raises(ValueError, match=r'image 11.jpg: no gr'):
+        metric.process({}, [mixed[11].to_dict()])
 
 
 def test_nothing_to_evaluate():

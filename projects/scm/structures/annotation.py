@@ -15,7 +15,7 @@ class Annotation(NamedTuple):
     Attributes:
         gt_label: The true class.
         gt_boxes: Its boxes, ``x0, y0, x1, y1``, in original pixels, without
-            those that are to be ignored.
+            those that are to be ignored; none in a set without boxes.
         image_size_wh: Width and height of the original image.
         num_cut_boxes: How many of its boxes left the image and were cut.
         num_moved_boxes: How many were of a picture of another size, or
@@ -50,8 +50,8 @@ class Annotation(NamedTuple):
         if missing:
             raise ValueError(
                 f'{name}: missing {missing}: the annotation comes from a '
-                'dataset that loads boxes and a pipeline that ends in '
-                'PackWSOLInputs'
+                'dataset that loads boxes, or says with_boxes=False, and a '
+                'pipeline that ends in PackWSOLInputs'
             )
         label = label_of(sample)
         boxes = []
@@ -66,6 +66,11 @@ class Annotation(NamedTuple):
                 )
             if not instance.get('ignore_flag', 0):
                 boxes.append(instance['bbox'])
+        if sample['instances'] and not boxes:
+            raise ValueError(
+                f'{name}: instances: no ground truth box, all of '
+                f'{len(sample["instances"])} are to be ignored'
+            )
         return cls(
             label,
             boxes,

@@ -12,7 +12,7 @@ from projects.scm.structures import otsu_cut
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
-from .image_record import ImageRecord, record_box, record_image
+from .image_record import ImageRecord, have_boxes, record_box, record_image
 from .masks import (
     merge_masks,
     peak_pixel_iou,
@@ -58,6 +58,7 @@ __all__ = [
     'classify_boxes',
     'format_table',
     'get_protocol',
+    'have_boxes',
     'holds_label_threshold',
     'load_label_threshold',
     'load_thresholds',

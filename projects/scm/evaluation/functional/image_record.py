@@ -31,7 +31,8 @@ class ImageRecord:
         gt_label: The true class.
         rank: Place of the true class among the best five, from 0; -1 if it
             is not among them, None if there is no ranking.
-        gt_boxes: (m, 4) int64 inclusive boxes in the frame.
+        gt_boxes: (m, 4) int64 inclusive boxes in the frame; none in a set
+            without boxes, which has no hits and no kinds either.
         num_cut_boxes: How many of them left the image and were cut.
         num_moved_boxes: How many were annotated in the image at another
             size, or turned.
@@ -50,6 +51,30 @@ class ImageRecord:
     num_moved_boxes: int = 0
     hits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def have_boxes(records: Sequence[ImageRecord]) -> bool:
+    """Whether a set has true boxes, all of its images or none.
+
+    Args:
+        records (Sequence[ImageRecord]): Of the set, at least one.
+
+    Returns:
+        bool: Whether localization can be measured.
+
+    Raises:
+        ValueError: If some images have boxes and others do not; the message
+            names one that does not.
+    """
+    without = [record.name for record in records if not len(record.gt_boxes)]
+    if without and len(without) < len(records):
+        raise ValueError(
+            f'{without[0]}: no ground truth box, but other images have some '
+            f'({len(without)} of {len(records)} so far have none): annotate '
+            'all images, or set with_boxes=False in the dataset to measure '
+            'classification alone'
+        )
+    return not without
 
 
 class _FoundBoxes:
@@ -168,8 +193,9 @@ def record_image(
             are needed that a measure of the plan looks at.
         gt_label (int): The true class.
         gt_boxes (ArrayLike): (m, 4) ``x0, y0, x1, y1`` in pixels of the
-            original image, m ≥ 1. What leaves the image is cut, see
-            :func:`~projects.scm.structures.fit_boxes`.
+            original image. What leaves the image is cut, see
+            :func:`~projects.scm.structures.fit_boxes`. m = 0 records what
+            the classifier says alone.
         image_size_wh (Sequence[int]): Width and height of the original image.
         ranking (Sequence[int], optional): The best classes, best first; five
             or, if there are fewer classes, all. None evaluates the map of
@@ -280,15 +306,20 @@ def _start_record(
     name: str,
 ) -> ImageRecord:
     """A record that holds what the annotation and the classifier say."""
-    boxes, leaves = fit_boxes(gt_boxes, image_size_wh, name=name)
     gt_label = int(gt_label)
-    return ImageRecord(
+    record = ImageRecord(
         name=name,
         gt_label=gt_label,
         rank=None if ranked is None else _rank(ranked, gt_label),
-        gt_boxes=boxes_to_frame(boxes, image_size_wh, plan.frame_size_wh),
-        num_cut_boxes=int(leaves.sum()),
+        gt_boxes=np.empty((0, 4), np.int64),
     )
+    if len(gt_boxes):
+        boxes, leaves = fit_boxes(gt_boxes, image_size_wh, name=name)
+        record.gt_boxes = boxes_to_frame(
+            boxes, image_size_wh, plan.frame_size_wh
+        )
+        record.num_cut_boxes = int(leaves.sum())
+    return record
 
 
 def _fill_record(
@@ -298,6 +329,8 @@ def _fill_record(
     ranked: list[int] | None,
 ) -> ImageRecord:
     """Add what was found."""
+    if not len(record.gt_boxes):
+        return record
     limits = np.asarray(plan.iou_thresholds)[:, None]
     for index, protocol in enumerate(plan.protocols):
         hits = {}

@@ -17,6 +17,12 @@ HEADER = (
     'centred square',
 )
 
+#: Why there are no localization figures.
+NO_BOXES = (
+    'No localization figures: the images have no annotated boxes '
+    '(with_boxes=False), so that nothing says where the objects are.'
+)
+
 #: What stands in the place of a threshold, by how thresholds are chosen.
 NO_NUMBER = {'otsu': 'per map', 'none': ''}
 
@@ -68,7 +74,8 @@ def format_table(
         split (str, optional): What the set is called. Defaults to None.
 
     Returns:
-        str: Several lines.
+        str: Several lines. Without boxes, classification and why there is
+        no more.
     """
     rows: list[list[str]] = [list(HEADER)]
     for summary in summaries:
@@ -78,6 +85,17 @@ def format_table(
         for key, figure in summary.figures.items():
             rows.append(_figure_row(summary, key, figure))
     name = f'split {split!r}' if split else 'a split without name'
+    if not any(summary.figures for summary in summaries):
+        lines = [
+            f'Classification on {name}, {summaries[0].num_images} images, '
+            'percent.',
+            NO_BOXES,
+        ]
+        if len(rows) > 1:
+            # The same in all protocols: of the images alone.
+            kept = len(summaries[0].classification)
+            lines.insert(1, _align([row[1:3] for row in rows[: kept + 1]]))
+        return '\n'.join(lines)
     lines = [
         f'Localization on {name}, {summaries[0].num_images} images, percent. '
         'The floors are boxes that ignore the image, whatever the class.',

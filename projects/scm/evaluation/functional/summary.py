@@ -9,7 +9,7 @@ import numpy as np
 
 from .error_breakdown import ERROR_KINDS
 from .floors import box_floors
-from .image_record import ImageRecord
+from .image_record import ImageRecord, have_boxes
 from .plan import EvaluationPlan
 from .protocols import Measure, Protocol
 from .thresholds import ThresholdChoice
@@ -70,10 +70,10 @@ class Summary:
             image at another size, or turned.
         classification: ``top1_cls_acc`` and ``top5_cls_acc`` in percent,
             where there is a ranking.
-        figures: By name.
+        figures: By name; none where the images have no boxes.
         errors: Shares of the error kinds in percent, at the threshold of
             ``errors_of``; empty where the protocol does not look at the
-            predicted class.
+            predicted class, or there are no boxes.
         errors_of: The figure whose threshold the errors belong to.
         gt_labels: (n,) int64, true classes in the order of ``Figure.hits``.
     """
@@ -184,15 +184,18 @@ def summarize(
         list[Summary]: One of each protocol.
 
     Raises:
-        ValueError: If there is no record.
+        ValueError: If there is no record, or some images have boxes and
+            others do not.
     """
     if len(records) == 0:
         raise ValueError('no images were evaluated')
-    floors = box_floors(
-        [record.gt_boxes for record in records],
-        plan.iou_thresholds,
-        plan.frame_size_wh,
-    )
+    floors = None
+    if have_boxes(records):
+        floors = box_floors(
+            [record.gt_boxes for record in records],
+            plan.iou_thresholds,
+            plan.frame_size_wh,
+        )
     return [
         _summarize_protocol(plan, index, records, floors)
         for index in range(len(plan.protocols))
@@ -203,12 +206,13 @@ def _summarize_protocol(
     plan: EvaluationPlan,
     index: int,
     records: Sequence[ImageRecord],
-    floors: dict[str, list[float]],
+    floors: dict[str, list[float]] | None,
 ) -> Summary:
     protocol, choice = plan.protocols[index], plan.choices[index]
     thresholds = plan.thresholds(index)
     figures: dict[str, Figure] = {}
-    for measure in protocol.measures:
+    measures = protocol.measures if floors is not None else ()
+    for measure in measures:
         packed = np.stack(
             [record.hits[protocol.name][measure.name] for record in records]
         )
@@ -329,7 +333,7 @@ def _errors(
 ) -> tuple[dict[str, float], str | None]:
     """Shares of error kinds at the threshold of the Top-1 figure."""
     names = [m.name for m in protocol.measures if m.needs_class]
-    if not names:
+    if not names or not figures:
         return {}, None
     of = names[0]
     column = _column(thresholds, figures[of].threshold)

@@ -15,6 +15,7 @@ from projects.scm.evaluation.functional import (
     ImageRecord,
     Summary,
     format_table,
+    have_boxes,
     save_thresholds,
     summarize,
 )
@@ -46,6 +47,9 @@ class WSOLEvaluator(BaseMetric):
     of this very set would add, in percentage points. Figures at IoU 0.5 have
     plain names, ``top1_loc``, others end in ``_iou30`` and so on. A table
     with all of it, and with the floors of the set, is logged.
+
+    On a set without boxes (``with_boxes=False`` in its dataset) there are
+    classification figures alone, and a line that says why.
 
     The boxes of a detector are evaluated if ``classifier_results`` says which
     classes a classifier predicts on the same images: the detector's best box
@@ -135,7 +139,8 @@ class WSOLEvaluator(BaseMetric):
 
         Raises:
             ValueError: If a field is missing or wrong; the message names the
-                image and the field.
+                image and the field. If some images have boxes and others do
+                not.
         """
         if not self.results:
             for choice in self.plan.choices:
@@ -147,6 +152,8 @@ class WSOLEvaluator(BaseMetric):
                 record = record_detection(
                     self.plan, sample, self.classified_images
                 )
+            # Now, and not when hours of testing are over.
+            self._check_boxes(record)
             self.results.append(record)
 
     def compute_metrics(self, results: list[ImageRecord]) -> dict[str, float]:
@@ -167,7 +174,12 @@ class WSOLEvaluator(BaseMetric):
         summaries = summarize(self.plan, results)
         logger = MMLogger.get_current_instance()
         logger.info('\n%s', format_table(summaries, self.split))
-        if self.threshold_file is not None:
+        if self.threshold_file is not None and not summaries[0].figures:
+            logger.warning(
+                '%s is not written: no threshold is best without boxes',
+                self.threshold_file,
+            )
+        elif self.threshold_file is not None:
             save_thresholds(
                 self.threshold_file,
                 {s.protocol.name: s.thresholds() for s in summaries},
@@ -180,6 +192,17 @@ class WSOLEvaluator(BaseMetric):
             for summary in summaries
             for key, value in summary.metrics().items()
         }
+
+    def _check_boxes(self, record: ImageRecord) -> None:
+        """Refuse an image without boxes in a set that has some."""
+        promised = (self.dataset_meta or {}).get('with_boxes', False)
+        if promised and not len(record.gt_boxes):
+            raise ValueError(
+                f'{record.name}: no ground truth box; annotate all images, '
+                'or set with_boxes=False in the dataset to measure '
+                'classification alone'
+            )
+        have_boxes([*self.results[:1], record])
 
     def _check_complete(self, results: list[ImageRecord]) -> None:
         missing = self.classified_images.keys() - {r.name for r in results}
