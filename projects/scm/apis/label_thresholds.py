@@ -1,0 +1,299 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""A threshold that training images and their labels choose.
+
+Fixed thresholds do not fit every set, Otsu's fits few, and the best one is
+known only where boxes are. The pass here looks at some training images, of
+which nothing but the class is known, and takes the threshold at which the
+boxes do best by a criterion that needs no box, see
+:mod:`projects.scm.evaluation.functional.label_criteria`.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import default_collate
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmpretrain.apis import get_model
+from mmpretrain.registry import DATASETS
+from rich.progress import track
+from torch import Tensor
+from torch.nn import functional
+
+from projects.scm.evaluation.functional.label_criteria import (
+    CRITERIA,
+    best_threshold,
+    component_map,
+    evidence_scores,
+    ious_at_thresholds,
+    map_boxes,
+)
+
+from .checkpoints import check_model, load_weights
+
+__all__ = ['DEFAULT_CRITERION', 'THRESHOLDS', 'choose_threshold']
+
+THRESHOLDS = np.round(np.arange(0.01, 0.8, 0.01), 2)
+"""That are tried."""
+DEFAULT_CRITERION = 'consistency'
+SHRUNKEN = 5 / 7
+"""Side of the picture for ``consistency``, in that of the model's input."""
+
+_COARSE = slice(1, None, 6)
+"""Of the thresholds, for a criterion that costs two passes each."""
+_BATCH = 16
+
+
+class _Pass:
+    """A model that looks at training images whose class is known."""
+
+    def __init__(self, model: torch.nn.Module, criterion: str) -> None:
+        self.model = model
+        self.head = model.head
+        self.pictures = 0
+        self.thresholds = (
+            THRESHOLDS[_COARSE]
+            if criterion == 'classification'
+            else THRESHOLDS
+        )
+        scores: dict[str, Callable[..., np.ndarray]] = {
+            'components': self.components,
+            'consistency': self.consistency,
+            'classification': self.classification,
+        }
+        self.score = scores[criterion]
+
+    def boxes(self, maps: Tensor, inputs: Tensor) -> np.ndarray:
+        """(B, T, 4) boxes of the maps of the true classes."""
+        size_wh = inputs.shape[:1:-1]
+        return np.stack(
+            [map_boxes(m, self.thresholds, size_wh) for m in _numpy(maps)]
+        )
+
+    def feats(self, inputs: Tensor) -> tuple:
+        """What the backbone makes of pictures, which are counted."""
+        self.pictures += len(inputs)
+        return self.model.extract_feat(inputs)
+
+    def maps(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """(B, h, w) score maps of the true classes."""
+        feats = self.feats(inputs)
+        return self.head.score_maps(feats, labels.unsqueeze(1))[:, 0]
+
+    def components(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
+        """IoU with the box of the first principal component."""
+        feats = self.feats(inputs)
+        maps = self.head.score_maps(feats, labels.unsqueeze(1))[:, 0]
+        tokens = self.head.pre_logits(feats)
+        attention = _numpy(self.head.attention_map(tokens))
+        size_wh = inputs.shape[:1:-1]
+        scores = []
+        for boxes, patch, attended in zip(
+            self.boxes(maps, inputs),
+            _numpy(tokens.patch),
+            attention,
+            strict=True,
+        ):
+            component = component_map(patch, attended)
+            low, high = component.min(), component.max()
+            zero = -low / (high - low) if high > low else 0.0
+            (other,) = map_boxes(component, [zero], size_wh)
+            scores.append(ious_at_thresholds(boxes, other))
+        return np.array(scores)
+
+    def consistency(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
+        """IoU with the boxes of the shrunken picture.
+
+        A mirrored or cropped picture would not do: a box that always is the
+        whole picture agrees with itself in all of them, but not here.
+        """
+        height, width = inputs.shape[2:]
+        boxes = self.boxes(self.maps(inputs, labels), inputs)
+        small_h, small_w = round(height * SHRUNKEN), round(width * SHRUNKEN)
+        top, left = (height - small_h) // 2, (width - small_w) // 2
+        small = functional.pad(
+            functional.interpolate(
+                inputs,
+                size=(small_h, small_w),
+                mode='bilinear',
+                antialias=True,
+            ),
+            (left, width - small_w - left, top, height - small_h - top),
+        )
+        shrunken = self.boxes(self.maps(small, labels), inputs)
+        shrunken = (shrunken - [left, top] * 2) / (
+            [small_w / width, small_h / height] * 2
+        )
+        return np.array(
+            [
+                ious_at_thresholds(one, other)
+                for one, other in zip(boxes, shrunken, strict=True)
+            ]
+        )
+
+    def classification(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
+        """What the box holds of the true class, beyond its share."""
+        height, width = inputs.shape[2:]
+        found = self.boxes(self.maps(inputs, labels), inputs)
+        scores = []
+        for picture, label, boxes in zip(inputs, labels, found, strict=True):
+            different, place = np.unique(
+                boxes.astype(int), axis=0, return_inverse=True
+            )
+            views = [
+                view
+                for x0, y0, x1, y1 in different.tolist()
+                for view in _inside_and_outside(picture, x0, y0, x1, y1)
+            ]
+            probabilities = np.concatenate(
+                [
+                    _numpy(self.head(self.feats(torch.stack(part))).softmax(1))
+                    for part in _chunks(views, _BATCH)
+                ]
+            )[:, int(label)]
+            shares = (different[:, 2] - different[:, 0]) * (
+                different[:, 3] - different[:, 1]
+            )
+            evidence = evidence_scores(
+                probabilities[::2],
+                probabilities[1::2],
+                shares / (height * width),
+            )
+            scores.append(evidence[place.reshape(-1)])
+        return np.array(scores)
+
+
+def choose_threshold(
+    config: str | PathLike | Config,
+    checkpoint: str | PathLike,
+    criterion: str = DEFAULT_CRITERION,
+    num_images: int = 200,
+    device: str | None = None,
+    progress_bar: bool = True,
+) -> dict[str, Any]:
+    """Choose the threshold of a trained model by image labels alone.
+
+    Args:
+        config (str | PathLike | Config): Of the model; its training set is
+            looked at through the steps of its test pipeline.
+        checkpoint (str | PathLike): The trained model.
+        criterion (str): See
+            :mod:`~projects.scm.evaluation.functional.label_criteria`.
+            Defaults to the one that did best, see ``docs/results.md``.
+        num_images (int): Of the training set, drawn by a digest of their file
+            names. Defaults to 200.
+        device (str, optional): Defaults to None, an accelerator if there is
+            one.
+        progress_bar (bool): Show one. Defaults to True.
+
+    Returns:
+        dict: ``threshold`` in [0, 1], ``criterion``, ``checkpoint`` (file
+        name), ``split``, ``num_images``, ``num_passes`` (pictures that went
+        through the model), ``seconds``, and ``curve``: mean score by
+        threshold. For
+        :func:`~projects.scm.evaluation.functional.save_label_threshold`.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        TypeError: If the model has no score maps.
+        ValueError: If the criterion is unknown, or the checkpoint does not
+            fit.
+    """
+    if criterion not in CRITERIA:
+        raise ValueError(
+            f'criterion: expected one of {CRITERIA}, got {criterion!r}'
+        )
+    if num_images < 1:
+        raise ValueError(f'num_images: expected at least 1, got {num_images}')
+    begin = time.monotonic()
+    if not isinstance(config, Config):
+        config = Config.fromfile(config)
+    model = check_model(get_model(config, pretrained=False))
+    load_weights(model, checkpoint)
+    model = model.to(get_device() if device is None else device).eval()
+    dataset = _training_images(config)
+    chosen = _draw(dataset, num_images)
+    looking = _Pass(model, criterion)
+    batches = list(_chunks(chosen, _BATCH))
+    if progress_bar:
+        batches = track(batches, 'Choosing a threshold')
+    scores = []
+    with torch.no_grad():
+        for batch in batches:
+            data = model.data_preprocessor(
+                default_collate([dataset[index] for index in batch])
+            )
+            labels = torch.cat([s.gt_label for s in data['data_samples']])
+            scores.append(looking.score(data['inputs'], labels))
+    threshold, means = best_threshold(
+        np.concatenate(scores), looking.thresholds
+    )
+    return {
+        'threshold': threshold,
+        'criterion': criterion,
+        'checkpoint': PurePath(checkpoint).name,
+        'split': dataset.metainfo.get('split', 'train'),
+        'num_images': len(chosen),
+        'num_passes': looking.pictures,
+        'seconds': round(time.monotonic() - begin, 1),
+        'curve': {
+            f'{t:g}': round(float(mean), 5)
+            for t, mean in zip(looking.thresholds, means, strict=True)
+        },
+    }
+
+
+def _training_images(config: Config) -> Any:
+    """The training set, its pictures as the test pipeline makes them."""
+    init_default_scope(config.get('default_scope', 'mmpretrain'))
+    pipeline = [
+        step
+        for step in config.test_dataloader.dataset.pipeline
+        if step['type'] != 'LoadAnnotations'
+    ]
+    return DATASETS.build(
+        {**config.train_dataloader.dataset, 'pipeline': pipeline}
+    )
+
+
+def _draw(dataset: Any, count: int) -> list[int]:
+    """Images by a digest of their names: the same ones every time."""
+
+    def digest(index: int) -> bytes:
+        name = Path(dataset.get_data_info(index)['img_path']).name
+        return hashlib.sha256(name.encode()).digest()
+
+    return sorted(range(len(dataset)), key=digest)[:count]
+
+
+def _chunks(items: list, size: int) -> Iterator[list]:
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]
+
+
+def _inside_and_outside(
+    picture: Tensor, x0: int, y0: int, x1: int, y1: int
+) -> tuple[Tensor, Tensor]:
+    """A picture cropped to a box, and without it (the mean colour)."""
+    outside = picture.clone()
+    outside[:, y0:y1, x0:x1] = 0
+    if x1 <= x0 or y1 <= y0:
+        return torch.zeros_like(picture), outside
+    inside = functional.interpolate(
+        picture[None, :, y0:y1, x0:x1],
+        size=picture.shape[1:],
+        mode='bilinear',
+        antialias=True,
+    )
+    return inside[0], outside
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()

@@ -1,0 +1,149 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""How good the boxes of a threshold are, by what needs no box to tell.
+
+Three criteria score the boxes of a picture at many thresholds. Boxes are
+half-open ``x0, y0, x1, y1`` in pixels of one frame.
+
+- ``components``: IoU with a box of another source, the first principal
+  component of the patch tokens. The source need not find objects well; it must
+  not find them too large or too small on the average.
+- ``consistency``: IoU with the boxes of the picture made smaller, within a
+  margin of the mean colour, carried back.
+- ``classification``: the true class must be seen in the box, and must not be
+  seen once the box is blanked; what is seen is weighed against what the box
+  takes of the picture.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from projects.scm.structures import normalize_score_map, resize_score_map
+from projects.scm.structures.boxes import iou_half_open
+
+from .threshold_boxes import boxes_at_thresholds
+
+__all__ = [
+    'CRITERIA',
+    'best_threshold',
+    'component_map',
+    'evidence_scores',
+    'ious_at_thresholds',
+    'map_boxes',
+]
+
+AREA_WEIGHT = 0.5
+"""Of a box's share of the picture, against probabilities."""
+CRITERIA = ('components', 'consistency', 'classification')
+
+
+def map_boxes(
+    score_map: ArrayLike, thresholds: ArrayLike, size_wh: Sequence[int]
+) -> np.ndarray:
+    """Boxes of a raw score map, one a threshold.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range.
+        thresholds (ArrayLike): (T,) in [0, 1].
+        size_wh (Sequence[int]): Width and height of the frame.
+
+    Returns:
+        np.ndarray: (T, 4) float64; of no area where nothing is above.
+    """
+    resized = normalize_score_map(resize_score_map(score_map, size_wh))
+    found = boxes_at_thresholds(resized, thresholds, clamp=False)
+    return np.asarray(found, np.float64)
+
+
+def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
+    """IoU of boxes with their counterparts.
+
+    Args:
+        boxes (ArrayLike): (T, 4).
+        others (ArrayLike): (T, 4), or (4,) for one counterpart of all.
+
+    Returns:
+        np.ndarray: (T,) in [0, 1].
+    """
+    boxes, others = np.asarray(boxes, float), np.asarray(others, float)
+    if others.ndim == 1:
+        return iou_half_open(boxes, others[None])[:, 0]
+    return np.diagonal(iou_half_open(boxes, others)).copy()
+
+
+def component_map(patches: ArrayLike, attention: ArrayLike) -> np.ndarray:
+    """First principal component of the patch tokens of a picture.
+
+    It separates what differs most in a picture. Its sign is the one that goes
+    with the attention of the class token (LOST and TokenCut look for objects
+    in the tokens of one picture in similar ways).
+
+    Args:
+        patches (ArrayLike): (D, h, w) patch tokens.
+        attention (ArrayLike): (h, w), larger where the object may be.
+
+    Returns:
+        np.ndarray: (h, w) float64 of mean 0.
+    """
+    patches = np.asarray(patches, np.float64)
+    attention = np.asarray(attention, np.float64)
+    flat = patches.reshape(len(patches), -1)
+    flat = flat - flat.mean(1, keepdims=True)
+    # Of the small of the two matrices; the last vector is the first component.
+    _, vectors = np.linalg.eigh(flat.T @ flat)
+    component = vectors[:, -1]
+    if component @ (attention.ravel() - attention.mean()) < 0:
+        component = -component
+    return component.reshape(attention.shape)
+
+
+def evidence_scores(
+    inside: ArrayLike, outside: ArrayLike, shares: ArrayLike
+) -> np.ndarray:
+    """What boxes hold of a class, beyond their share of the picture.
+
+    Args:
+        inside (ArrayLike): (T,) probability of the true class in the picture
+            cropped to the box.
+        outside (ArrayLike): (T,) that in the picture with the box blanked.
+        shares (ArrayLike): (T,) area of the box in that of the picture.
+
+    Returns:
+        np.ndarray: (T,) inside − outside − share / 2, in [-1.5, 1].
+    """
+    return (
+        np.asarray(inside, float)
+        - np.asarray(outside, float)
+        - AREA_WEIGHT * np.asarray(shares, float)
+    )
+
+
+def best_threshold(
+    scores: ArrayLike, thresholds: ArrayLike
+) -> tuple[float, np.ndarray]:
+    """The threshold with the best mean score.
+
+    Args:
+        scores (ArrayLike): (n, T), one row a picture.
+        thresholds (ArrayLike): (T,).
+
+    Returns:
+        tuple[float, np.ndarray]: The threshold, the lowest of several, and
+        the means (T,).
+
+    Raises:
+        ValueError: If there is no picture, or the shapes do not fit.
+    """
+    scores, thresholds = np.asarray(scores, float), np.asarray(thresholds)
+    if (
+        scores.ndim != 2
+        or scores.shape[1:] != thresholds.shape
+        or not len(scores)
+    ):
+        raise ValueError(
+            f'scores: expected (n, {thresholds.size}), n at least 1, got '
+            f'{scores.shape}'
+        )
+    means = scores.mean(0)
+    return float(thresholds[means.argmax()]), means

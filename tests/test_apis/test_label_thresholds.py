@@ -1,0 +1,180 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""A threshold from training images, from the config to its users."""
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+from test_apis.conftest import blobs
+from test_apis.tiny_localizer import CLASSES, run_tool
+
+from projects.scm.apis.choices import resolve_threshold
+from projects.scm.apis.label_thresholds import THRESHOLDS, choose_threshold
+from projects.scm.apis.label_thresholds import _Pass as LookingPass
+from projects.scm.evaluation.functional import ThresholdChoice
+
+
+@pytest.fixture(scope='module')
+def data_root(tmp_path_factory):
+    """Pictures in CUB's layout, without any boxes."""
+    import cv2
+
+    root = tmp_path_factory.mktemp('birds')
+    lines = {'images': [], 'image_class_labels': [], 'train_test_split': []}
+    for i in range(1, 13):
+        label = i % len(CLASSES) + 1
+        path = f'{label:03d}.{CLASSES[label - 1]}/{i}.png'
+        file = root / 'images' / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), blobs(60 + i, 50, i))
+        lines['images'].append(f'{i} {path}')
+        lines['image_class_labels'].append(f'{i} {label}')
+        lines['train_test_split'].append(f'{i} {int(i <= 9)}')
+    for name, content in lines.items():
+        (root / f'{name}.txt').write_text('\n'.join(content) + '\n')
+    names = [f'{i + 1} {name}' for i, name in enumerate(CLASSES)]
+    (root / 'classes.txt').write_text('\n'.join(names) + '\n')
+    return root
+
+
+@pytest.fixture
+def config(tiny_files, data_root):
+    cfg = Config.fromfile(tiny_files[0])
+    cfg.test_dataloader.dataset.data_root = str(data_root)
+    cfg.train_dataloader = dict(
+        dataset=dict(
+            type='CUBLocalization',
+            data_root=str(data_root),
+            split='train',
+            pipeline=[],
+        )
+    )
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ('criterion', 'passes'), [('components', 9), ('consistency', 18)]
+)
+def test_chooses_by_labels_alone(config, tiny_files, criterion, passes):
+    chosen = choose_threshold(
+        config, tiny_files[1], criterion, progress_bar=False
+    )
+    assert chosen['num_images'] == 9  # the training images, all of them
+    assert chosen['num_passes'] == passes
+    assert chosen['split'] == 'train'
+    assert chosen['checkpoint'] == 'tiny_localizer.pth'
+    curve = chosen['curve']
+    assert len(curve) == len(THRESHOLDS)
+    assert all(0 <= score <= 1 for score in curve.values())
+    best = max(curve.values())
+    assert curve[f'{chosen["threshold"]:g}'] == best
+
+
+def test_classification_counts_its_views(config, tiny_files):
+    chosen = choose_threshold(
+        config,
+        tiny_files[1],
+        'classification',
+        num_images=2,
+        progress_bar=False,
+    )
+    assert chosen['num_images'] == 2
+    assert 2 + 2 * 2 <= chosen['num_passes'] <= 2 + 2 * 2 * len(THRESHOLDS)
+
+
+@pytest.fixture
+def whole():
+    """A model whose boxes are the whole picture, whatever it shows."""
+    rows, columns = torch.meshgrid(
+        torch.arange(14), torch.arange(14), indexing='ij'
+    )
+    checks = ((rows + columns) % 2).float() + 1
+    checks[7, 7] = 0
+
+    class Model:
+        def __init__(self):
+            self.head = self
+
+        def extract_feat(self, inputs):
+            return inputs
+
+        def score_maps(self, feats, labels):
+            return checks.expand(len(feats), 1, 14, 14)
+
+    return Model()
+
+
+def test_a_shrunken_picture_is_consistent_with_itself(tiny_files):
+    """A model whose maps follow the picture scores nearly 1."""
+
+    class Model:
+        head = None
+
+        def extract_feat(self, inputs):
+            return inputs
+
+    class Head:
+        def score_maps(self, feats, labels):
+            return feats[:, :1]
+
+    model = Model()
+    model.head = Head()
+    looking = LookingPass(model, 'consistency')
+    rows, columns = torch.meshgrid(
+        torch.arange(64.0), torch.arange(64.0), indexing='ij'
+    )
+    blob = torch.exp(-((rows - 20) ** 2 + (columns - 40) ** 2) / 80)
+    inputs = blob.expand(1, 3, 64, 64).contiguous()
+    scores = looking.consistency(inputs, torch.tensor([0]))
+    # shrinking rounds to whole pixels
+    assert scores.shape == (1, len(THRESHOLDS))
+    assert scores[0, 10:40].min() > 0.8
+
+
+def test_a_box_that_is_always_the_whole_picture_is_not_consistent(whole):
+    looking = LookingPass(whole, 'consistency')
+    scores = looking.consistency(torch.rand(1, 3, 64, 64), torch.tensor([0]))
+    # 46 of 64 pixels a side are what the shrunken picture takes
+    assert scores[0, 0] == pytest.approx((46 / 64) ** 2, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'criterion': 'best'}, "got 'best'"),
+        ({'num_images': 0}, 'expected at least 1, got 0'),
+    ],
+)
+def test_refuses(config, tiny_files, options, message):
+    with pytest.raises(ValueError, match=message):
+        choose_threshold(config, tiny_files[1], **options)
+
+
+def test_tool_writes_what_the_others_read(
+    config, tiny_files, data_root, tmp_path, capsys
+):
+    file = tmp_path / 'config.py'
+    config.train_dataloader.dataset.data_root = 'nowhere'
+    config.test_dataloader.dataset.data_root = 'nowhere'
+    config.dump(file)
+    out = tmp_path / 'labels.json'
+    run_tool(
+        'analysis_tools/choose_threshold.py',
+        file,
+        tiny_files[1],
+        '--out',
+        out,
+        '--images',
+        4,
+        '--cfg-options',
+        f'data_root={data_root}',
+    )
+    told = capsys.readouterr().out
+    content = json.loads(out.read_text())
+    assert f'threshold {content["threshold"]:g} by ' in told
+    assert content['num_images'] == 4
+    assert resolve_threshold(out, 'any/figure') == content['threshold']
+    choice = ThresholdChoice.build({'type': 'labels', 'file': str(out)})
+    assert choice.value == content['threshold']
+    assert str(choice) == 'labels (train)'

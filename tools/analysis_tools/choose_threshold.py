@@ -1,0 +1,96 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Choose the threshold of a trained model by image labels alone.
+
+Looks at some training images, of which nothing but the class is known, and
+writes the threshold that does best by a criterion without boxes::
+
+    python tools/analysis_tools/choose_threshold.py CONFIG CHECKPOINT \
+        --out labels.json
+    python tools/test.py CONFIG CHECKPOINT --cfg-options \
+        test_evaluator.threshold.type=labels \
+        test_evaluator.threshold.file=labels.json
+    python tools/localize.py photo.jpg --model CONFIG \
+        --checkpoint CHECKPOINT --threshold labels.json
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(
+        description='Choose the threshold of a trained model by training '
+        'images and their labels; no boxes are used.'
+    )
+    parser.add_argument('config', help='of the model')
+    parser.add_argument('checkpoint', help='the trained model')
+    parser.add_argument(
+        '--out',
+        default='labels.json',
+        help='file of the threshold; defaults to labels.json',
+    )
+    parser.add_argument(
+        '--criterion',
+        help='components, consistency or classification; by default the one '
+        'that did best (docs/results.md)',
+    )
+    parser.add_argument(
+        '--images',
+        type=int,
+        default=200,
+        help='how many training images; defaults to 200',
+    )
+    parser.add_argument('--device', help='by default an accelerator, if any')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes of the config; data_root moves the data set',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Choose, write and tell the threshold."""
+    args = parse_args()
+    make_importable()
+    from mmengine.config import Config
+
+    import projects.scm.register  # noqa: F401
+    from projects.scm.apis.label_thresholds import (
+        DEFAULT_CRITERION,
+        choose_threshold,
+    )
+    from projects.scm.evaluation.functional import save_label_threshold
+    from projects.scm.utils.config_options import move_data_root
+
+    cfg = Config.fromfile(args.config)
+    before = cfg.get('data_root')
+    cfg.merge_from_dict(args.cfg_options or {})
+    move_data_root(cfg, args.cfg_options, before)
+    chosen = choose_threshold(
+        cfg,
+        args.checkpoint,
+        criterion=args.criterion or DEFAULT_CRITERION,
+        num_images=args.images,
+        device=args.device,
+    )
+    save_label_threshold(args.out, chosen)
+    print(
+        f'threshold {chosen["threshold"]:g} by {chosen["criterion"]}, '
+        f'{chosen["num_images"]} images, {chosen["seconds"]:.0f} s; '
+        f'wrote {args.out}'
+    )
+
+
+if __name__ == '__main__':
+    run(main)
