@@ -1,0 +1,390 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Train and test what a comparison asks for, by the ordinary tools.
+
+A run whose file of results is there is done, whether or not its work folder
+still is. One whose training is finished is tested, any other goes on from its
+last checkpoint.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
+from projects.scm.evaluation.functional import (
+    EvaluationPlan,
+    load_label_threshold,
+)
+from projects.scm.utils import load_test_run, write_file, write_json
+
+from .results import RunResult, load_result, measure_epoch, save_result
+from .spec import Comparison, Run
+from .stamp import make_stamp
+
+__all__ = ['Runner', 'finished_results', 'write_child_config']
+
+_ETA = re.compile(r'eta: (?:(\d+) days?, )?(\d+):(\d+):(\d+)')
+_POLL_SECONDS = 5.0
+_REPORT_SECONDS = 60.0
+
+
+def finished_results(
+    comparison: Comparison, folder: str | Path
+) -> list[RunResult]:
+    """Results of the runs of a comparison that are there.
+
+    Args:
+        comparison (Comparison): What is compared.
+        folder (str | Path): Of the results.
+
+    Returns:
+        list[RunResult]: In the order of the runs.
+
+    Raises:
+        ValueError: If a file is damaged, or of another run of that name.
+    """
+    results = []
+    for run in comparison.runs():
+        path = Path(folder) / f'{run.name}.json'
+        if path.is_file():
+            result = load_result(path)
+            result.check_run(run)
+            results.append(result)
+    return results
+
+
+def write_child_config(
+    path: str | Path, base: str | Path, options: Mapping[str, Any]
+) -> None:
+    """Write a config that changes some fields of another.
+
+    Args:
+        path (str | Path): The config that is written.
+        base (str | Path): The other one.
+        options (Mapping): Fields, nested as in a config.
+    """
+    lines = [f'_base_ = {str(Path(base).resolve())!r}']
+    lines += [f'{name} = {value!r}' for name, value in options.items()]
+    write_file(path, ('\n'.join(lines) + '\n').encode())
+
+
+@dataclass
+class Runner:
+    """Runs a comparison, one training at a time.
+
+    Attributes:
+        comparison: What is compared.
+        tools: Folder of ``train.py`` and ``test.py``.
+        configs: Folder of the configs.
+        results: Where the file of each run is written.
+        work_dir: Where trainings have their folders.
+        data_roots: Folders of data sets by name, where they are not those
+            of the configs.
+        cfg_options: ``--cfg-options`` of this machine for training, such as
+            the file of pretrained weights; they are no part of a recipe.
+        processes: Of a training; the batch of the config is divided among
+            them.
+        label_thresholds: Whether thresholds are chosen by labels, too.
+    """
+
+    comparison: Comparison
+    tools: Path
+    configs: Path
+    results: Path
+    work_dir: Path
+    data_roots: Mapping[str, str] = field(default_factory=dict)
+    cfg_options: Sequence[str] = ()
+    processes: int = 1
+    label_thresholds: bool = True
+    _seconds: dict[str, list[float]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.data_roots) - set(self.comparison.datasets)
+        if unknown:
+            raise ValueError(
+                f'data_roots: expected some of {self.comparison.datasets}, '
+                f'got {sorted(unknown)}'
+            )
+        if self.processes < 1:
+            raise ValueError(
+                f'processes: expected at least 1, got {self.processes}'
+            )
+        for run in self.comparison.runs():
+            if not (self.configs / run.config).is_file():
+                raise FileNotFoundError(
+                    f'{self.configs / run.config}: no such config, of method '
+                    f'{run.method.name!r} on {run.dataset!r}'
+                )
+
+    def run(self) -> list[RunResult]:
+        """Do what is not done yet.
+
+        Returns:
+            list[RunResult]: All results.
+
+        Raises:
+            RuntimeError: If a tool fails; the message names its log.
+            ValueError: If a file of results is damaged or of another run.
+        """
+        runs = self.comparison.runs()
+        done = {
+            (r.dataset, r.method, r.seed)
+            for r in finished_results(self.comparison, self.results)
+        }
+        missing = [
+            r for r in runs if (r.dataset, r.method.name, r.seed) not in done
+        ]
+        _say('%d of %d runs are done', len(runs) - len(missing), len(runs))
+        for place, run in enumerate(missing):
+            left = missing[place + 1 :]
+            self._run_one(run, f'{len(runs) - len(left)}/{len(runs)}', left)
+        return finished_results(self.comparison, self.results)
+
+    def _run_one(self, run: Run, place: str, left: Sequence[Run]) -> None:
+        folder = self.work_dir / run.name
+        config = folder / f'{run.name}.py'
+        base = self.configs / run.config
+        write_child_config(config, base, run.method.options)
+        cfg = Config.fromfile(config)
+        epochs = cfg.train_cfg.max_epochs
+        tested = sorted({e for e in self.comparison.test_epochs if e < epochs})
+        tested.append(epochs)
+        begin = time.monotonic()
+        self._train(run, cfg, folder, tested, place, left)
+        described: dict[str, Any] = {}
+        measured = []
+        for epoch in tested:
+            described, result = self._test(run, cfg, folder, epoch)
+            measured.append(result)
+        seconds = time.monotonic() - begin
+        self._seconds.setdefault(run.dataset, []).append(seconds)
+        save_result(
+            self.results / f'{run.name}.json',
+            {
+                'dataset': run.dataset,
+                'method': run.method.name,
+                'seed': run.seed,
+                'config': run.config,
+                'options': dict(run.method.options),
+                'trained_by': _read_stamps(folder),
+                'tested_by': make_stamp(self.tools),
+                **described,
+                'epochs': measured,
+            },
+        )
+        _say('%s %s: done', place, run.name)
+
+    def _train(
+        self,
+        run: Run,
+        cfg: Config,
+        folder: Path,
+        tested: Sequence[int],
+        place: str,
+        left: Sequence[Run],
+    ) -> None:
+        if (folder / f'epoch_{tested[-1]}.pth').is_file():
+            return
+        self._add_stamp(folder)
+        arguments = [
+            str(folder / f'{run.name}.py'),
+            '--work-dir',
+            str(folder),
+            '--resume',
+            '--no-validate',
+            '--cfg-options',
+            *self.cfg_options,
+            *self._data_option(run),
+            f'randomness.seed={run.seed}',
+        ]
+        if len(tested) > 1:
+            arguments.append('default_hooks.checkpoint.max_keep_ckpts=-1')
+        command = [sys.executable, str(self.tools / 'train.py'), *arguments]
+        if self.processes > 1:
+            arguments.append(self._batch_option(run, cfg))
+            config, *rest = arguments
+            command = [
+                'bash',
+                str(self.tools / 'dist_train.sh'),
+                config,
+                str(self.processes),
+                *rest,
+            ]
+        self._call(
+            command,
+            folder / 'train.log',
+            lambda begin, log: self._progress(run, place, left, begin, log),
+        )
+
+    def _data_option(self, run: Run) -> list[str]:
+        root = self.data_roots.get(run.dataset)
+        return [] if root is None else [f'data_root={root}']
+
+    def _batch_option(self, run: Run, cfg: Config) -> str:
+        total = cfg.train_dataloader.batch_size
+        if total % self.processes:
+            raise ValueError(
+                f'{run.config}: a batch of {total} cannot be divided among '
+                f'{self.processes} processes'
+            )
+        return f'train_dataloader.batch_size={total // self.processes}'
+
+    def _test(
+        self, run: Run, cfg: Config, folder: Path, epoch: int
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        checkpoint = folder / f'epoch_{epoch}.pth'
+        if not checkpoint.is_file():
+            raise FileNotFoundError(
+                f'{checkpoint}: not there, but epoch {epoch} is to be '
+                f'tested; remove {folder} to train again'
+            )
+        config = str(folder / f'{run.name}.py')
+        out = folder / f'predictions_{epoch}.pkl'
+        options = ['--cfg-options', *self._data_option(run)]
+        options = options if len(options) > 1 else []
+        if not out.is_file():
+            self._call(
+                [
+                    sys.executable,
+                    str(self.tools / 'test.py'),
+                    config,
+                    str(checkpoint),
+                    '--work-dir',
+                    str(folder),
+                    '--out',
+                    str(out),
+                    *options,
+                ],
+                folder / f'test_{epoch}.log',
+            )
+        labels = None
+        if self.label_thresholds:
+            labels = self._labels(config, checkpoint, folder, epoch, options)
+        plan = EvaluationPlan.build(cfg.test_evaluator.protocol)
+        return measure_epoch(load_test_run(out), plan, epoch, labels)
+
+    def _labels(
+        self,
+        config: str,
+        checkpoint: Path,
+        folder: Path,
+        epoch: int,
+        options: Sequence[str],
+    ) -> dict[str, Any]:
+        """Threshold that training images and their labels choose."""
+        out = folder / f'labels_{epoch}.json'
+        if not out.is_file():
+            tool = self.tools / 'analysis_tools' / 'choose_threshold.py'
+            self._call(
+                [
+                    sys.executable,
+                    str(tool),
+                    config,
+                    str(checkpoint),
+                    '--out',
+                    str(out),
+                    *options,
+                ],
+                folder / f'labels_{epoch}.log',
+            )
+        return load_label_threshold(out)
+
+    def _add_stamp(self, folder: Path) -> None:
+        stamp = {**make_stamp(self.tools), 'processes': self.processes}
+        stamps = _read_stamps(folder)
+        if stamp not in stamps:
+            write_json(folder / 'stamps.json', [*stamps, stamp])
+
+    def _call(
+        self,
+        command: Sequence[str],
+        log: Path,
+        progress: Callable[[float, Path], None] | None = None,
+    ) -> None:
+        """Run a tool, its output in a file, and tell how far it is."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        begin = told = time.monotonic()
+        with log.open('ab') as file:
+            process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, env=_env()
+            )
+            try:
+                while True:
+                    try:
+                        process.wait(_POLL_SECONDS)
+                        break
+                    except subprocess.TimeoutExpired:
+                        now = time.monotonic()
+                        if progress and now - told >= _REPORT_SECONDS:
+                            progress(begin, log)
+                            told = now
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
+        if process.returncode:
+            raise RuntimeError(
+                f'{Path(command[1]).name} failed with {process.returncode}; '
+                f'see {log}. Its end:\n{_tail(log)}'
+            )
+
+    def _progress(
+        self,
+        run: Run,
+        place: str,
+        left: Sequence[Run],
+        begin: float,
+        log: Path,
+    ) -> None:
+        found = _ETA.findall(_tail(log, 20_000))
+        if not found:
+            _say('%s %s: starting', place, run.name)
+            return
+        days, hours, minutes, seconds = (int(part or 0) for part in found[-1])
+        here = timedelta(
+            days=days, hours=hours, minutes=minutes, seconds=seconds
+        )
+        known = {
+            name: sum(times) / len(times)
+            for name, times in self._seconds.items()
+        }
+        known[run.dataset] = time.monotonic() - begin + here.total_seconds()
+        later = sum(known.get(other.dataset, 0) for other in left)
+        untimed = sum(other.dataset not in known for other in left)
+        _say(
+            '%s %s: %s left, %s for all%s',
+            place,
+            run.name,
+            here,
+            here + timedelta(seconds=round(later)),
+            f' and {untimed} of sets not timed yet' if untimed else '',
+        )
+
+
+def _read_stamps(folder: Path) -> list[dict[str, Any]]:
+    """What the run was trained by; several where it was continued."""
+    path = folder / 'stamps.json'
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def _env() -> dict[str, str]:
+    return {**os.environ, 'PYTHON': sys.executable}
+
+
+def _tail(path: Path, size: int = 2_000) -> str:
+    data = path.read_bytes() if path.is_file() else b''
+    return data[-size:].decode(errors='replace')
+
+
+def _say(text: str, *values: Any) -> None:
+    MMLogger.get_current_instance().info(text, *values)

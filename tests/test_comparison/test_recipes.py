@@ -1,0 +1,44 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The configs that are compared."""
+
+import pytest
+from mmengine.config import Config
+from mmpretrain.registry import DATASETS
+
+SETS = {'cub50': (50, 1500, 1389), 'imagewoof': (10, 2000, 500)}
+
+
+def load(repo, method, dataset):
+    return Config.fromfile(repo / f'configs/{method}_deit-t_{dataset}.py')
+
+
+@pytest.mark.parametrize('dataset', SETS)
+def test_methods_differ_in_the_head_alone(repo, dataset):
+    tscam = load(repo, 'tscam', dataset).to_dict()
+    scm = load(repo, 'scm', dataset).to_dict()
+    assert scm['model']['head'].pop('type') == 'SCMHead'
+    assert tscam['model']['head'].pop('type') == 'TSCAMHead'
+    scm.pop('custom_hooks')
+    tscam.pop('custom_hooks')
+    assert scm == tscam
+    assert scm['model']['head']['num_classes'] == SETS[dataset][0]
+    last = scm['train_cfg']['max_epochs'] - 1
+    assert scm['param_scheduler']['milestones'] == [last]
+    assert scm['test_dataloader'] == scm['val_dataloader']
+
+
+@pytest.mark.optional
+@pytest.mark.parametrize('dataset', SETS)
+def test_sets_are_what_the_page_says(repo, external_data, dataset):
+    root = external_data / 'data' / dataset
+    if not root.is_dir():
+        pytest.skip(f'no {root}')
+    cfg = load(repo, 'scm', dataset)
+    classes, *sizes = SETS[dataset]
+    for loader, size in zip(
+        (cfg.train_dataloader, cfg.test_dataloader), sizes, strict=True
+    ):
+        built = DATASETS.build({**loader.dataset, 'data_root': str(root)})
+        assert len(built) == size
+        assert len(built.metainfo['classes']) == classes
+        assert built[0]['data_samples'].gt_label < classes

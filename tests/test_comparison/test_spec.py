@@ -1,0 +1,79 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""What a comparison file says."""
+
+import pytest
+
+from projects.scm.comparison.spec import read_comparison
+
+GOOD = """
+baseline: a
+methods:
+  a: {config: 'a_{dataset}.py'}
+  b: {config: b.py, options: {model: {head: {x: 1}}}}
+datasets: [birds, dogs]
+seeds: [3, 1]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / 'mine.yml'
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_runs_finish_a_seed_of_all_methods_before_the_next(write):
+    comparison = read_comparison(write(GOOD))
+    assert comparison.title == 'mine'
+    assert comparison.test_epochs == ()
+    assert [run.name for run in comparison.runs()][:5] == [
+        'birds-a-seed3',
+        'birds-b-seed3',
+        'birds-a-seed1',
+        'birds-b-seed1',
+        'dogs-a-seed3',
+    ]
+    first, second = comparison.runs()[:2]
+    assert (first.config, second.config) == ('a_birds.py', 'b.py')
+    assert second.method.options == {'model': {'head': {'x': 1}}}
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        ('baseline: a', 'baseline: c', r"baseline: expected one of \['a'"),
+        ('seeds', 'seed', r"unknown fields \['seed'\], missing \['seeds'\]"),
+        ('[3, 1]', '[3, 3]', 'seeds: expected different int'),
+        ('[3, 1]', '[x]', "seeds: expected different int, got .'x'"),
+        ('[3, 1]', '3', 'seeds: expected list, got 3'),
+        ('[birds, dogs]', '[]', "missing .'datasets'"),
+        ('b.py', 'b', r'methods.b.config: expected the name of a config'),
+        ("'a_{dataset}.py'", "'{set}.py'", r'methods.a.config: only \{data'),
+        ('options', 'option', 'methods.b: expected'),
+        ('{model: {head: {x: 1}}}', '[1]', 'methods.b.options: expected'),
+        ('  a:', '  a b:', 'a name is of letters'),
+        (GOOD, '- 1', 'expected fields'),
+        (GOOD, '{', 'not a YAML file'),
+    ],
+)
+def test_refuses(write, old, new, message):
+    path = write(GOOD.replace(old, new))
+    with pytest.raises(ValueError, match=message) as caught:
+        read_comparison(path)
+    assert str(path) in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'no.yml: no such file'):
+        read_comparison(tmp_path / 'no.yml')
+
+
+def test_comparisons_of_the_project(repo):
+    files = sorted((repo / 'configs' / 'comparisons').glob('*.yml'))
+    assert len(files) >= 3
+    for file in files:
+        for run in read_comparison(file).runs():
+            assert (repo / 'configs' / run.config).is_file(), run.name
