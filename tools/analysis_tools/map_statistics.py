@@ -1,0 +1,80 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Which map finds the object: attention, semantic map, or their product.
+
+Of each checkpoint, on test images with boxes::
+
+    python tools/analysis_tools/map_statistics.py CONFIG \
+        work_dirs/RUN/epoch_1.pth work_dirs/RUN/epoch_4.pth --images 300
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(
+        description='Accuracy, entropy and share inside the object of '
+        'attention, semantic map and score map, each by itself.'
+    )
+    parser.add_argument('config', help='of the model')
+    parser.add_argument(
+        'checkpoints', nargs='+', help='of one training, for instance'
+    )
+    parser.add_argument(
+        '--images',
+        type=int,
+        help='how many test images, evenly spread; by default all',
+    )
+    parser.add_argument('--out', help='JSON file, by checkpoint')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes of the config; data_root moves the data set',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print a table, and write the file."""
+    args = parse_args()
+    make_importable()
+    from mmengine.config import Config
+
+    import projects.scm.register  # noqa: F401
+    from projects.scm.apis.map_statistics import describe_maps
+    from projects.scm.utils import write_json
+    from projects.scm.utils.config_options import move_data_root
+
+    cfg = Config.fromfile(args.config)
+    before = cfg.get('data_root')
+    cfg.merge_from_dict(args.cfg_options or {})
+    move_data_root(cfg, args.cfg_options, before)
+    found = {}
+    print('| checkpoint | map | GT-known | τ | mean IoU | entropy | inside |')
+    print('|' + ' --- |' * 7)
+    for checkpoint in args.checkpoints:
+        found[Path(checkpoint).name] = describe_maps(
+            cfg, checkpoint, args.images
+        )
+        for name, row in found[Path(checkpoint).name].items():
+            print(
+                f'| {Path(checkpoint).stem} | {name} | {row["gt_known"]:.1f} '
+                f'| {row["threshold"]:.2f} | {row["mean_iou"]:.3f} '
+                f'| {row["entropy"]:.3f} | {row["inside"]:.3f} |'
+            )
+    if args.out:
+        write_json(args.out, found)
+
+
+if __name__ == '__main__':
+    run(main)
