@@ -2,7 +2,11 @@
 import pytest
 from mmengine.config import Config
 
-from projects.scm.utils.config_options import LOADERS, move_data_root
+from projects.scm.utils.config_options import (
+    LOADERS,
+    move_data_root,
+    set_pixel_cache,
+)
 
 PHASES = [name.split('_')[0] for name in LOADERS]
 
@@ -92,3 +96,34 @@ def test_folders_that_differ_are_named(tmp_path):
     config.write_text('train_dataloader = dict(dataset=dict(type="X"))\n')
     with pytest.raises(ValueError, match='no dataset of this config has one'):
         moved(config, {'data_root': 'c'})
+
+
+@pytest.mark.parametrize('name', ['scm_deit-s_cub', 'scm_deit-s_in1k'])
+def test_one_option_gives_every_dataset_its_pixel_cache(name, repo):
+    cfg = Config.fromfile(repo / 'configs' / f'{name}.py')
+    own = 'val_dataloader.dataset.pixel_cache'
+    options = {'pixel_cache': 'fast', own: 'other'}
+    cfg.merge_from_dict(options)
+    set_pixel_cache(cfg, options)
+    found = [cfg[loader].dataset.pixel_cache for loader in LOADERS]
+    assert found == ['fast', 'other', 'fast']
+    cfg = Config.fromfile(repo / 'configs' / f'{name}.py')
+    set_pixel_cache(cfg, None)
+    assert 'pixel_cache' not in cfg.train_dataloader.dataset
+
+
+def test_datasets_of_others_have_no_pixel_cache():
+    wrapped = dict(type='RepeatDataset', dataset=dict(type='CUBLocalization'))
+    foreign = dict(type='CocoDataset', pipeline=[])
+    cfg = Config(
+        dict(
+            train_dataloader=dict(dataset=wrapped),
+            test_dataloader=dict(dataset=foreign),
+        )
+    )
+    set_pixel_cache(cfg, {'pixel_cache': 'fast'})
+    assert cfg.train_dataloader.dataset.dataset.pixel_cache == 'fast'
+    assert 'pixel_cache' not in cfg.test_dataloader.dataset
+    cfg.train_dataloader.dataset = foreign
+    with pytest.raises(ValueError, match='no dataset of this config can have'):
+        set_pixel_cache(cfg, {'pixel_cache': 'fast'})

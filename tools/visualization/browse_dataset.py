@@ -68,7 +68,10 @@ def main() -> None:
     from mmengine.registry import init_default_scope
     from mmpretrain.registry import DATASETS
     from rich.progress import track
-    from projects.scm.utils.config_options import move_data_root
+    from projects.scm.utils.config_options import (
+        move_data_root,
+        set_pixel_cache,
+    )
     from projects.scm.visualization import (
         sample_panels,
         tile_panels,
@@ -79,6 +82,7 @@ def main() -> None:
     root = cfg.get('data_root')
     cfg.merge_from_dict(args.cfg_options or {})
     move_data_root(cfg, args.cfg_options, root)
+    set_pixel_cache(cfg, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
     if args.number < 1:

@@ -60,6 +60,9 @@ class CUBLocalization(LocalizationMixin, CUB):
             file with one a line. Defaults to None.
         lazy_init (bool): Whether to read annotations when first used.
             Defaults to False.
+        pixel_cache (str, optional): Folder of pixels that
+            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
+            docs/datasets.md. Defaults to None, images are decoded.
         **kwargs: Other arguments of ``mmpretrain.datasets.CUB``.
 
     Raises:
@@ -86,6 +89,7 @@ class CUBLocalization(LocalizationMixin, CUB):
         metainfo: dict | None = None,
         classes: str | Sequence[str] | None = None,
         lazy_init: bool = False,
+        pixel_cache: str | None = None,
         **kwargs: Any,
     ) -> None:
         splits = (
@@ -114,7 +118,7 @@ class CUBLocalization(LocalizationMixin, CUB):
         self.meta_root = (
             None if meta_root is None else self._resolve(meta_root)
         )
-        self._init_localization(split, with_boxes, lazy_init)
+        self._init_localization(split, with_boxes, lazy_init, pixel_cache)
 
     def load_data_list(self) -> Sequence[dict]:
         """Read the annotations of the split.

@@ -71,6 +71,9 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
             otherwise the folders.
         lazy_init (bool): Whether to read annotations when first used.
             Defaults to False.
+        pixel_cache (str, optional): Folder of pixels that
+            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
+            docs/datasets.md. Defaults to None, images are decoded.
         **kwargs: Other arguments of ``mmpretrain.datasets.ImageNet``.
 
     Raises:
@@ -95,6 +98,7 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         data_prefix: str = '',
         ann_file: str = '',
         lazy_init: bool = False,
+        pixel_cache: str | None = None,
         **kwargs: Any,
     ) -> None:
         splits = ['train', 'val'] + ['test'] * (meta_root is not None)
@@ -121,7 +125,7 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
             None if meta_root is None else self._resolve(meta_root)
         )
         self.xml_root = None if xml_root is None else self._resolve(xml_root)
-        self._init_localization(split, with_boxes, lazy_init)
+        self._init_localization(split, with_boxes, lazy_init, pixel_cache)
         if meta_root is not None:
             self._metainfo['split'] = METADATA_SETS[split]
 

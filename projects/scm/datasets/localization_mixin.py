@@ -12,7 +12,13 @@ from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
 from .annotations import AnnotationTable
-from .transforms import check_box_transforms, insert_fit
+from .transforms import (
+    LoadCachedImage,
+    check_box_transforms,
+    insert_fit,
+    use_original_sizes,
+    use_pixel_cache,
+)
 
 
 class _Locator:
@@ -45,13 +51,20 @@ class LocalizationMixin:
     - An item that cannot be prepared raises an error that names its image.
     - ``LoadAnnotations`` in a pipeline that would misplace boxes is refused;
       before it, boxes are fitted to the image that was read.
+    - With ``pixel_cache`` the resized pixels come from there.
     """
 
     #: How the images are laid out, for messages.
     LAYOUT: str = ''
 
+    _cached: LoadCachedImage | None = None
+
     def _init_localization(
-        self, split: str, with_boxes: bool | None, lazy_init: bool
+        self,
+        split: str,
+        with_boxes: bool | None,
+        lazy_init: bool,
+        pixel_cache: str | None = None,
     ) -> None:
         """Finish the construction.
 
@@ -60,6 +73,8 @@ class LocalizationMixin:
             with_boxes (bool, optional): Whether boxes are loaded; None means
                 for every split but ``train``.
             lazy_init (bool): Whether to leave the annotations for later.
+            pixel_cache (str, optional): Folder of caches of resized pixels.
+                Defaults to None.
         """
         self.split = split
         self.with_boxes = (
@@ -72,8 +87,31 @@ class LocalizationMixin:
             self.pipeline.transforms, self.with_boxes or self._lists_none
         )
         insert_fit(self.pipeline.transforms)
+        use_original_sizes(self.pipeline.transforms)
+        if pixel_cache is not None:
+            self._cached = use_pixel_cache(
+                self.pipeline.transforms, pixel_cache, self.data_root
+            )
         if not lazy_init:
             self.full_init()
+
+    def full_init(self) -> None:
+        """Read the annotations, once; see MMEngine's ``BaseDataset``.
+
+        Raises:
+            PixelCacheError: If there is a cache of pixels that lacks images
+                or has others.
+        """
+        read_before = self._fully_initialized
+        super().full_init()
+        if self._cached is not None and not read_before:
+            self._cached.check(self.image_paths())
+
+    def image_paths(self) -> list[str]:
+        """Paths of all images, in their order."""
+        return [
+            self.get_data_info(index)['img_path'] for index in range(len(self))
+        ]
 
     def _resolve(self, path: str) -> str:
         """Join a relative path to ``data_root``, as MMEngine does."""

@@ -1,5 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""One option that moves a data set, on top of MMEngine's configs.
+"""Options that reach all dataloaders, on top of MMEngine's configs.
 
 ``--cfg-options data_root=…`` alone changes a variable of the config that its
 dataloaders have copied when the file was read.
@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+LOCALIZATION_DATASETS = ('CUBLocalization', 'ImageNetLocalization')
 
 
 def move_data_root(
@@ -60,6 +61,67 @@ def move_data_root(
         below = value == old or value.startswith(f'{old}/')
         if below and name not in given:
             _set(loaders, name, new + value[len(old) :])
+
+
+def set_pixel_cache(cfg: Config, options: Mapping[str, Any] | None) -> None:
+    """Let the option ``pixel_cache`` reach the datasets.
+
+    A dataset for which an option of its own gives one keeps that.
+
+    Args:
+        cfg (Config): With the options merged into it.
+        options (Mapping, optional): What ``--cfg-options`` gave, by dotted
+            name. Without ``pixel_cache`` nothing is done.
+
+    Raises:
+        ValueError: If no dataset of the config can have one.
+    """
+    if not options or 'pixel_cache' not in options:
+        return
+    found = list(localization_datasets(cfg))
+    if not found:
+        raise ValueError(
+            'pixel_cache: no dataset of this config can have one; expected '
+            f'{" or ".join(LOCALIZATION_DATASETS)}'
+        )
+    for name, dataset in found:
+        if f'{name}.pixel_cache' not in options:
+            dataset['pixel_cache'] = options['pixel_cache']
+
+
+def localization_datasets(
+    cfg: Mapping[str, Any],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The datasets of this project in the dataloaders of a config.
+
+    Args:
+        cfg (Mapping): The config.
+
+    Yields:
+        tuple[str, dict]: Dotted name and config, also of those that others
+        wrap.
+    """
+    for loader in LOADERS:
+        if cfg.get(loader):
+            dataset = cfg[loader].get('dataset')
+            yield from _localization_datasets(dataset, f'{loader}.dataset')
+
+
+def _localization_datasets(
+    node: Any, name: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, Mapping):
+        kind = str(node.get('type')).rpartition('.')[2]
+        if kind in LOCALIZATION_DATASETS:
+            yield name, node
+            return
+        items = node.items()
+    elif isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    else:
+        return
+    for key, value in items:
+        yield from _localization_datasets(value, f'{name}.{key}')
 
 
 def _texts(node: Any, name: str = '') -> Iterator[tuple[str, str]]:

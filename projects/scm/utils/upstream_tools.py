@@ -8,7 +8,8 @@ are those of the mmpretrain that is installed. Around them:
 * files named on the command line must exist, before anything slow begins, and
   so must pretrained weights before training;
 * ``--tta`` needs a config that says how maps and boxes are un-flipped;
-* ``--cfg-options data_root=…`` moves the data of all dataloaders;
+* ``--cfg-options data_root=…`` moves the data of all dataloaders, and
+  ``pixel_cache=…`` reaches all datasets;
 * a work folder that another training writes into is refused;
 * ``--trust`` lets checkpoints run code, which nothing else does;
 * dataloaders without worker processes are not asked to keep them alive;
@@ -32,7 +33,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from torch import distributed
 
-from .config_options import move_data_root
+from .config_options import move_data_root, set_pixel_cache
 from .trust import TRUST_HELP, trusted
 
 #: What is used of a script of mmpretrain.
@@ -64,7 +65,9 @@ def run_upstream_tool(name: str) -> None:
         root = cfg.get('data_root')
         load_from = cfg.get('load_from')
         cfg = merge_args(cfg, args)
-        move_data_root(cfg, getattr(args, 'cfg_options', None), root)
+        options = getattr(args, 'cfg_options', None)
+        move_data_root(cfg, options, root)
+        set_pixel_cache(cfg, options)
         if name == 'train':
             prepare_work_folder(cfg, load_from)
             check_pretrained(cfg)

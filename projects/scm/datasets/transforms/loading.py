@@ -2,6 +2,7 @@
 """Loads pictures of any depth as 8 bits a channel."""
 
 import io
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -18,12 +19,49 @@ class Load8BitImage(LoadImageFromFile):
     """mmcv's ``LoadImageFromFile``, but 16 bits are scaled, not cut off.
 
     Pictures of 8 bits are the same to the last value. Real and 32-bit
-    numbers are refused. For arguments see mmcv's.
+    numbers are refused.
 
     **Required Keys:** img_path
 
-    **Added Keys:** img, img_shape, ori_shape
+    **Added Keys:** img, img_shape, ori_shape (of the image as it is in the
+    file, with ``dct_scaled`` too)
+
+    Args:
+        dct_scaled (tuple[int, int], optional): (width, height) that the
+            pixels have to fill at least. Of JPEGs that are twice, four or
+            eight times as large, the decoder then makes so much smaller
+            ones from fewer coefficients (Pillow's ``draft``). That is
+            faster, and after ``Resize`` the pixels are **not the same**.
+            What follows must be :class:`ResizeFromOriginal`; datasets of
+            this project see to it. Defaults to None, all pixels.
+        **kwargs: Arguments of mmcv's ``LoadImageFromFile``.
+
+    Raises:
+        ValueError: If ``dct_scaled`` is no size, or the decoder is not
+            Pillow's for colours.
     """
+
+    def __init__(
+        self, *, dct_scaled: tuple[int, int] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if dct_scaled is not None:
+            dct_scaled = tuple(dct_scaled)
+            if len(dct_scaled) != 2 or min(dct_scaled) < 1:
+                raise ValueError(
+                    'dct_scaled: expected (width, height) in pixels, found '
+                    f'{dct_scaled}'
+                )
+            if (
+                self.imdecode_backend != 'pillow'
+                or not self.color_type.startswith('color')
+            ):
+                raise ValueError(
+                    "dct_scaled: expected imdecode_backend='pillow' and "
+                    f'colours, found {self.imdecode_backend!r} and '
+                    f'color_type={self.color_type!r}'
+                )
+        self.dct_scaled = dct_scaled
 
     def transform(self, results: dict) -> dict | None:
         """Load the picture.
@@ -41,7 +79,7 @@ class Load8BitImage(LoadImageFromFile):
         path = results['img_path']
         try:
             content = fileio.get(path, backend_args=self.backend_args)
-            image = self._decode(content, path)
+            image, size = self._decode(content, path)
         except Exception:
             if self.ignore_empty:
                 return None
@@ -49,32 +87,50 @@ class Load8BitImage(LoadImageFromFile):
         if self.to_float32:
             image = image.astype(np.float32)
         results['img'] = image
-        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        results['img_shape'] = results['ori_shape'] = size
         return results
 
-    def _decode(self, content: bytes, path: str) -> np.ndarray:
+    def _decode(
+        self, content: bytes, path: str
+    ) -> tuple[np.ndarray, tuple[int, int]]:
+        """The pixels, and height and width of the picture."""
         if self.imdecode_backend == 'pillow':
             with Image.open(io.BytesIO(content)) as picture:
-                deep = picture.mode[0] in 'IF'
-                if deep:
-                    return self._from_deep(picture, path)
+                if picture.mode[0] in 'IF':
+                    small = image_to_8bit(picture, path)
+                    return self._convert(small)
+                if self.dct_scaled:
+                    size = picture.size
+                    picture.draft(None, self.dct_scaled)
+                    if picture.size != size:
+                        return self._convert(picture, size)
         image = mmcv.imfrombytes(
             content, flag=self.color_type, backend=self.imdecode_backend
         )
         if image is None:
             raise ValueError(f'{path}: does not decode as a picture')
-        return array_to_8bit(image, path)
+        image = array_to_8bit(image, path)
+        return image, image.shape[:2]
 
-    def _from_deep(self, picture: Image.Image, path: str) -> np.ndarray:
-        """BGR or grey, as mmcv makes it of other pictures."""
-        small = image_to_8bit(picture, path)
+    def _convert(
+        self, picture: Image.Image, size: tuple[int, int] | None = None
+    ) -> tuple[np.ndarray, tuple[int, int]]:
+        """BGR or grey, as mmcv makes it of other pictures.
+
+        ``size`` is (width, height) of the picture that it was made from.
+        """
+        width, height = size or picture.size
         if not self.color_type.endswith('ignore_orientation'):
-            small = ImageOps.exif_transpose(small)
+            if picture.getexif().get(0x0112, 1) > 4:  # on its side
+                width, height = height, width
+            picture = ImageOps.exif_transpose(picture)
         if self.color_type.startswith('color'):
-            return np.ascontiguousarray(
-                np.array(small.convert('RGB'))[..., ::-1]
+            image = np.ascontiguousarray(
+                np.array(picture.convert('RGB'))[..., ::-1]
             )
-        return np.array(small)
+        else:
+            image = np.array(picture)
+        return image, (height, width)
 
 
 def as_8bit(loader: LoadImageFromFile) -> LoadImageFromFile:
