@@ -10,6 +10,8 @@ from projects.scm.evaluation.functional import (
     Measure,
     Protocol,
     get_protocol,
+    record_image,
+    summarize,
 )
 
 
@@ -170,3 +172,25 @@ def test_a_protocol_can_be_written_from_nothing():
         'x_acc',
         'x_acc_iou70',
     ]
+
+
+def test_trilite_takes_any_contour_on_imagenet_alone():
+    """A small spot on the object, a larger one beside it."""
+    score_map = np.zeros((224, 224))
+    score_map[10:50, 10:50] = score_map[100:200, 100:200] = 1
+    plan = EvaluationPlan.build(['trilite', 'trilite_in1k'])
+    record = record_image(
+        plan,
+        score_map[None],
+        [0],
+        gt_label=0,
+        gt_boxes=[[10, 10, 50, 50]],
+        image_size_wh=(224, 224),
+        ranking=[0],
+        name='picture',
+    )
+    found = {s.protocol.name: s.metrics() for s in summarize(plan, [record])}
+    for key in ('top1_loc', 'top5_loc', 'gt_known_acc'):
+        assert found['trilite'][key] == 0
+        assert found['trilite_in1k'][key] == 100
+    assert PROTOCOLS['trilite'].grid[1] == 0.005

@@ -62,7 +62,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--protocol',
         nargs='+',
-        help='of scm, wsoleval, tscam; by default all',
+        help='of scm, wsoleval, tscam, trilite, trilite_in1k; by default the '
+        'first three',
     )
     parser.add_argument(
         '--threshold',
@@ -128,13 +129,14 @@ def open_scores(args: argparse.Namespace) -> Any:
 def make_plan(args: argparse.Namespace, has_ranking: bool) -> Any:
     """What to compute."""
     from projects.scm.evaluation.functional import (
-        PROTOCOLS,
+        DEFAULT_PROTOCOLS,
         EvaluationPlan,
         get_protocol,
         threshold_spec,
     )
 
-    protocols = [get_protocol(name) for name in args.protocol or PROTOCOLS]
+    names = args.protocol or DEFAULT_PROTOCOLS
+    protocols = [get_protocol(name) for name in names]
     if not has_ranking:
         # There are no predicted classes: the true class's map is all.
         reduced = [protocol.without_ranking() for protocol in protocols]

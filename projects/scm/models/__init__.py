@@ -14,7 +14,13 @@ from .backbones import (
     TSCAMViT,
 )
 from .calibration import ActivationDiffusionBlock, SpatialCalibration
-from .heads import ConformerSCMHead, SCMHead, ScoreMapHead, TSCAMHead
+from .heads import (
+    ConformerSCMHead,
+    SCMHead,
+    ScoreMapHead,
+    TriLiteHead,
+    TSCAMHead,
+)
 from .pretrained import FittingPretrainedInit
 from .tta import FlipTTA
 
@@ -35,4 +41,5 @@ __all__ = [
     'TSCAMTimm',
     'TSCAMViT',
     'TokenAttentionMixin',
+    'TriLiteHead',
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from projects.scm.evaluation.functional import (
+    DEFAULT_PROTOCOLS,
     PROTOCOLS,
     EvaluationPlan,
     ImageRecord,
@@ -50,7 +51,7 @@ class RunMeasures(NamedTuple):
 def build_plan(
     protocol: str, threshold: str | float | None = None
 ) -> EvaluationPlan:
-    """Evaluate by all protocols, one of them in front.
+    """Evaluate by the usual protocols, one in front.
 
     Args:
         protocol (str): The one whose boxes and errors are shown: a name in
@@ -76,7 +77,8 @@ def build_plan(
             f'protocol: expected one that sorts errors, {suited}, got '
             f'{protocol!r}'
         )
-    names = [protocol, *(name for name in PROTOCOLS if name != protocol)]
+    others = (name for name in DEFAULT_PROTOCOLS if name != protocol)
+    names = [protocol, *others]
     return EvaluationPlan.build(names, threshold_spec(threshold))
 
 

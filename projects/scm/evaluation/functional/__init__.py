@@ -21,7 +21,13 @@ from .masks import (
     pxap,
 )
 from .plan import EvaluationPlan
-from .protocols import PROTOCOLS, Measure, Protocol, get_protocol
+from .protocols import (
+    DEFAULT_PROTOCOLS,
+    PROTOCOLS,
+    Measure,
+    Protocol,
+    get_protocol,
+)
 from .report import format_table
 from .summary import Figure, Summary, summarize
 from .threshold_boxes import (
@@ -41,6 +47,7 @@ from .thresholds import (
 )
 
 __all__ = [
+    'DEFAULT_PROTOCOLS',
     'ERROR_KINDS',
     'PROTOCOLS',
     'CutBoxes',

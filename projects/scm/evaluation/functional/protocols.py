@@ -2,7 +2,8 @@
 """What a localization protocol is, and those that the field has published.
 
 Facts come from the code of the protocols: ``clovaai/wsolevaluation``
-(MaxBoxAcc and MaxBoxAccV2), ``vasgaowei/TS-CAM`` and ``hbai98/SCM``.
+(MaxBoxAcc and MaxBoxAccV2), ``vasgaowei/TS-CAM``, ``hbai98/SCM`` and
+``ariansabaghi/TriLite``.
 """
 
 from collections.abc import Mapping
@@ -131,6 +132,19 @@ class Protocol:
         )
 
 
+def _trilite(name: str, contours: str) -> Protocol:
+    """TriLite's, which takes other contours for ImageNet than for CUB."""
+    return Protocol(
+        name=name,
+        step=0.005,
+        measures=(
+            Measure('top1_loc', 'top1', True, contours),
+            Measure('top5_loc', 'top5', True, contours),
+            Measure('gt_known_acc', contours=contours),
+        ),
+    )
+
+
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
@@ -163,8 +177,12 @@ PROTOCOLS: dict[str, Protocol] = {
                 Measure('gt_known_top5_acc', 'top5'),
             ),
         ),
+        _trilite('trilite', 'largest'),
+        _trilite('trilite_in1k', 'all'),
     )
 }
+# What is computed where nobody says which; the others differ little.
+DEFAULT_PROTOCOLS = ('wsoleval', 'tscam', 'scm')
 
 
 def get_protocol(spec: str | Protocol | Mapping[str, Any]) -> Protocol:

@@ -7,14 +7,13 @@ from mmpretrain.registry import MODELS
 from torch import Tensor
 
 from projects.scm.structures import TokenFeatures
-from projects.scm.utils.checks import check_positive
 
-from .score_map_head import ScoreMapHead
 from .semantic_convolution import SemanticConvolution
+from .token_head import TokenHead
 
 
 @MODELS.register_module()
-class TSCAMHead(ScoreMapHead):
+class TSCAMHead(TokenHead):
     """Head of TS-CAM: 3x3 convolution, average pooling, coupled maps.
 
     With S the semantic map and F the class token's attention, summed over
@@ -26,7 +25,7 @@ class TSCAMHead(ScoreMapHead):
             the backbone.
         num_classes (int): Classes C.
         **kwargs: ``map_topk``, ``box_cfg`` and others of
-            :class:`ScoreMapHead`.
+            :class:`TokenHead`.
 
     Raises:
         ValueError: If a number is not positive, or ``box_cfg`` holds what
@@ -36,41 +35,8 @@ class TSCAMHead(ScoreMapHead):
     def __init__(
         self, in_channels: int, num_classes: int, **kwargs: Any
     ) -> None:
-        super().__init__(num_classes, **kwargs)
-        check_positive(in_channels=in_channels)
-        self.in_channels = in_channels
+        super().__init__(in_channels, num_classes, **kwargs)
         self.semantic = SemanticConvolution(in_channels, num_classes)
-
-    def pre_logits(self, feats: tuple) -> TokenFeatures:
-        """The token features of the last stage.
-
-        Args:
-            feats (tuple[TokenFeatures]): What the backbone returned.
-
-        Returns:
-            TokenFeatures: The last of them.
-
-        Raises:
-            TypeError: If the backbone gives something else.
-            ValueError: If its channels are not ``in_channels``.
-        """
-        tokens = feats[-1]
-        if not isinstance(tokens, TokenFeatures):
-            raise TypeError(
-                f'{type(self).__name__} needs TokenFeatures (patch tokens and '
-                'class-token attention), but the backbone gave '
-                f'{type(tokens).__name__}. Use one of the TSCAM backbones, or '
-                'mix TokenAttentionMixin into yours'
-            )
-        channels = tokens.patch.size(1)
-        if channels != self.in_channels:
-            raise ValueError(
-                f'the backbone gives {channels} channels, but the head was '
-                f'built with in_channels={self.in_channels}: set '
-                f'model.head.in_channels={channels} (embed_dims of '
-                'model.backbone)'
-            )
-        return tokens
 
     def semantic_map(
         self, tokens: TokenFeatures, labels: Tensor | None = None
