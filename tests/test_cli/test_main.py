@@ -34,8 +34,8 @@ def test_version(capsys) -> None:
 
 
 def test_unknown_commands_are_one_line() -> None:
-    with pytest.raises(SystemExit, match=r'^ERROR: trian: .*train, localize'):
-        command_line.main(['trian'])
+    with pytest.raises(SystemExit, match=r'^ERROR: teach: .*train, localize'):
+        command_line.main(['teach'])
 
 
 def test_a_command_gets_its_arguments(capsys) -> None:

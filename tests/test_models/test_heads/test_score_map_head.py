@@ -141,7 +141,7 @@ def test_padding_is_refused():
 @pytest.mark.parametrize(
     ('box_cfg', 'message'),
     [
-        (dict(treshold=0.2), r"unknown keys \['treshold'\]; there are"),
+        (dict(thr=0.2), r"unknown keys \['thr'\]; there are"),
         (dict(threshold=2), r'threshold: expected a number in \[0, 1\]'),
         (dict(contours='some'), "contours: expected one of .* got 'some'"),
         (dict(interpolation='x'), 'interpolation: expected one of'),
