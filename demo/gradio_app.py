@@ -108,7 +108,10 @@ def main() -> None:
 
     with trusted(args.trust):
         inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
-    build_page(inferencer).launch(server_name=args.host, server_port=args.port)
+    # Gradio's own reading may fail before ours: its reason is shown, too.
+    build_page(inferencer).launch(
+        server_name=args.host, server_port=args.port, show_error=True
+    )
 
 
 if __name__ == '__main__':

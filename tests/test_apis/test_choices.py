@@ -52,7 +52,9 @@ def test_thresholds(tmp_path) -> None:
 def test_other_choices() -> None:
     check_positive(a=1, b=np.int32(2))
     for number in (0, 1.5, None):
-        with pytest.raises(ValueError, match=f'b: expected .* got {number}'):
+        with pytest.raises(
+            ValueError, match=f'b must be positive: expected .* got {number}'
+        ):
             check_positive(b=number)
 
 

@@ -296,7 +296,7 @@ def test_maps_can_be_left_out(inferencer, photos) -> None:
     ('kwargs', 'message'),
     [
         ({'thresh': 0.3}, r"unknown argument \{'thresh'\}"),
-        ({'batch_size': 0}, 'batch_size: expected .* got 0'),
+        ({'batch_size': 0}, 'batch_size must be positive: expected .* got 0'),
         ({'topk': 0}, 'topk'),
         ({'frame_interval': 0}, 'frame_interval'),
         ({'target': 'zebra'}, '7 names are known'),
