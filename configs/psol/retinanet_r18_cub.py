@@ -23,7 +23,7 @@ model = dict(
 )
 
 load_image = dict(
-    type='mmpretrain.Load8BitImage',
+    type='LoadImageFromFile',
     imdecode_backend='pillow',
     # No turning by EXIF tags: boxes belong to the pixels as they are stored.
     color_type='color_ignore_orientation',

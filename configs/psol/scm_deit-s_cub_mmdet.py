@@ -44,7 +44,8 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=[
             dict(
-                type='mmpretrain.Load8BitImage',
+                # By its name: the inferencer of mmdet looks for it.
+                type='LoadImageFromFile',
                 imdecode_backend='pillow',
                 color_type='color_ignore_orientation',
             ),

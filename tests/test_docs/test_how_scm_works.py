@@ -81,7 +81,7 @@ def test_beta_matters_in_the_first_block(block):
     semantic, attention = torch.randn(1, 200, 14, 14), torch.rand(1, 14, 14)
     changed = SpatialCalibration()
     with torch.no_grad():
-        changed.blocks[block].threshold.mul_(2)
+        changed.blocks[block].beta.mul_(2)
     new, old = (
         c.trace(semantic, min_max(attention))[block][1]
         for c in (changed, SpatialCalibration())

@@ -84,7 +84,7 @@ def test_no_boxes(results):
 
 def test_an_image_alone(results):
     sample = PackWSOLInputs()({'img': results['img']})['data_samples']
-    assert sample.metainfo == {}
+    assert sample.metainfo == {'scale_factor': (1.0, 1.0)}  # nothing resized
 
 
 def test_options(results):
