@@ -203,6 +203,29 @@ def test_lambda_and_beta_learn():
         assert block.beta.grad.abs() > 0
 
 
+def test_a_negative_beta_turns_the_filter_around():
+    """z − tanh z is odd, so what is o with β is 1 − o with −β."""
+    semantic, attention = inputs(dtype=torch.float64)
+    found = [
+        ActivationDiffusionBlock(beta=beta).double()(semantic, attention)[1]
+        for beta in (0.4, -0.4)
+    ]
+    plus, minus = (f - attention for f in found)
+    torch.testing.assert_close(minus, 1 - plus)
+
+
+def test_images_of_a_batch_are_alone():
+    """Another range of attention beside it changes nothing."""
+    semantic, attention = inputs(dtype=torch.float64)
+    attention = attention.detach() * torch.tensor([1.0, 0.2]).view(2, 1, 1)
+    module = SpatialCalibration().double()
+    together = module(semantic, attention)
+    for i in range(2):
+        alone = module(semantic[i : i + 1], attention[i : i + 1])
+        for mine, theirs in zip(together, alone, strict=True):
+            torch.testing.assert_close(mine[i], theirs[0])
+
+
 def test_many_iterations_are_an_exact_solve():
     semantic, attention = inputs(1, 4, 4, 4, torch.float64)
     exact = SpatialCalibration((None,)).double()
