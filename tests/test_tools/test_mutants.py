@@ -61,6 +61,7 @@ mutants.main()
 """
 
 
+@pytest.mark.slow
 def test_verdicts(mutants, repo, project):
     out = project / 'out.json'
     command = [sys.executable, '-c', RUN, str(repo / 'tools' / 'benchmarks')]

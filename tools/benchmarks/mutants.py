@@ -78,14 +78,17 @@ class Mutation:
     tests: tuple[str, ...]
     equivalent: str | None = None
 
-    def text(self) -> str:
+    def text(self, root: Path | None = None) -> str:
         """The faulty file.
+
+        Args:
+            root: A checkout. Defaults to None, this one.
 
         Raises:
             ValueError: If the text does not occur once, or the result is no
                 Python.
         """
-        path = REPO / PACKAGE / self.file
+        path = (root or REPO) / PACKAGE / self.file
         source = path.read_text()
         count = source.count(self.old)
         if count != 1:
@@ -211,11 +214,15 @@ class Copy:
             return
         file = self.root / PACKAGE / fault.file
         Path(importlib.util.cache_from_source(str(file))).unlink(True)
-        file.write_text(fault.text())
+        # The checkout may have changed since it was copied.
+        kept, faulty = file.read_bytes(), fault.text(self.root)
+        times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+        file.write_text(faulty)
         try:
             yield
         finally:
-            shutil.copy2(REPO / PACKAGE / fault.file, file)
+            file.write_bytes(kept)
+            os.utime(file, ns=times)  # compiled functions ask for it
 
     def compiled(self, fault: Mutation | None) -> Path:
         """A folder for compiled functions that fits a fault.

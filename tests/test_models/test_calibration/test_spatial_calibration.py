@@ -77,6 +77,16 @@ def test_a_block_alone_is_a_stack_of_one(parity_dir):
     assert relative(f.detach().flatten(1), figures['F1']) < 1e-9
 
 
+def test_no_iterations_start_with_alpha_lambda():
+    semantic, attention = inputs(dtype=torch.float64)
+    ours = SpatialCalibration((0, 1)).double()(semantic, attention)
+    oracle = dense_calibration(
+        semantic, attention, (0, 1), (1.0, 1.0), (0.5, 0.5)
+    )
+    for mine, theirs in zip(ours, oracle, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
 @pytest.mark.parametrize(('height', 'width'), [(14, 14), (5, 9), (1, 6)])
 def test_equals_the_dense_oracle_in_float32(height, width):
     semantic, attention = inputs(height=height, width=width)
@@ -119,6 +129,18 @@ def test_float32_gradients_are_as_good_as_those_of_the_dense_form(smooth):
         theirs.append((gradient(dense, torch.float32) - exact).norm())
     # Rounding is luck in a single case, so the geometric means compare.
     assert torch.stack(ours).log().mean() <= torch.stack(theirs).log().mean()
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_is_left(dtype):
+    semantic, attention = (x.detach().to(dtype) for x in inputs())
+    module = SpatialCalibration((4,))
+    expected = module(semantic.float(), attention.float())
+    for mine, theirs in zip(
+        module(semantic, attention), expected, strict=True
+    ):
+        assert mine.dtype == torch.float32
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_autocast_is_left():
