@@ -307,7 +307,12 @@ def test_table(few):
     loc = summaries[0].figures['top1_loc']
     cells = lines['scm', 'top1_loc'].split()
     assert cells[2] == f'{loc.value:.2f}'
-    assert cells[4] == 'oracle'
+    interval = summaries[0].intervals()['top1_loc']
+    assert (
+        f'  {interval.low:.1f} to {interval.high:.1f}  '
+        in lines['scm', 'top1_loc']
+    )
+    assert cells[7] == 'oracle'
     assert cells[-2:] == [
         f'{loc.floor_full_image:.2f}',
         f'{loc.floor_centred_square:.2f}',
