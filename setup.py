@@ -128,6 +128,7 @@ setup(
         'openvino': read_requirements('openvino'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
+        'grad-cam': read_requirements('grad-cam'),
         'timm': read_requirements('timm'),
     },
     entry_points={'console_scripts': ['scm-wsol=projects.scm.cli.main:main']},

@@ -47,3 +47,36 @@ def test_trilite(repo, name, alpha, dropout, rates):
     ]
     assert sorted({g['lr'] for g in groups}) == pytest.approx(rates)
     assert {group['weight_decay'] for group in groups} == {0.01}
+
+
+@pytest.mark.parametrize('name', ['cam_resnet50_cub', 'cam_vgg16-gap_cub'])
+def test_cam(repo, name):
+    """A sixteenth of the picture's side, and CAM's map of each class."""
+    model = MODELS.build(load(repo, name).model).eval()
+    with torch.no_grad():
+        (found,) = model.predict(torch.randn(1, 3, 64, 64))
+        logits = model.head(model.extract_feat(torch.randn(1, 3, 64, 64)))
+    assert found.score_maps.shape == (5, 4, 4)
+    assert logits.shape == (1, 200)
+
+
+@pytest.mark.parametrize(
+    'name', ['attention_deit-s_cub', 'rollout_deit-s_cub', 'legrad_deit-s_cub']
+)
+def test_methods_on_one_checkpoint(repo, name):
+    """Their weights have the names of those of the attention."""
+    names = []
+    for each in (name, 'attention_deit-s_cub'):
+        cfg = load(repo, each).model
+        cfg.backbone.update(
+            arch=dict(
+                embed_dims=384,
+                num_layers=2,
+                num_heads=6,
+                feedforward_channels=64,
+            ),
+            init_cfg=None,
+        )
+        model = MODELS.build(cfg).eval()
+        names.append(set(model.state_dict()))
+    assert names[0] == names[1]

@@ -19,6 +19,7 @@ FILES = (
     'docs',
     'tests',
     'timm',
+    'grad-cam',
 )
 
 

@@ -5,6 +5,10 @@ import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
 
 from .backbones import (
     TSCAMEVA02,
+    LeGradTimm,
+    LeGradViT,
+    RolloutTimm,
+    RolloutViT,
     TokenAttentionMixin,
     TSCAMBEiT,
     TSCAMConformer,
@@ -14,8 +18,13 @@ from .backbones import (
     TSCAMViT,
 )
 from .calibration import ActivationDiffusionBlock, SpatialCalibration
+from .classifiers import GradCAMClassifier
 from .heads import (
+    AttentionHead,
+    CAMHead,
     ConformerSCMHead,
+    LeGradHead,
+    PrincipalComponentHead,
     SCMHead,
     ScoreMapHead,
     TriLiteHead,
@@ -27,9 +36,18 @@ from .tta import FlipTTA
 __all__ = [
     'TSCAMEVA02',
     'ActivationDiffusionBlock',
+    'AttentionHead',
+    'CAMHead',
     'ConformerSCMHead',
     'FittingPretrainedInit',
     'FlipTTA',
+    'GradCAMClassifier',
+    'LeGradHead',
+    'LeGradTimm',
+    'LeGradViT',
+    'PrincipalComponentHead',
+    'RolloutTimm',
+    'RolloutViT',
     'SCMHead',
     'ScoreMapHead',
     'SpatialCalibration',

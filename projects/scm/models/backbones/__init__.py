@@ -6,6 +6,7 @@ from .checkpoint_keys import (
     convert_official_keys,
     convert_timm_keys,
 )
+from .full_attention import LeGradTimm, LeGradViT, RolloutTimm, RolloutViT
 from .tscam_conformer import TSCAMConformer
 from .tscam_timm import TSCAMTimm
 from .tscam_vit import (
@@ -19,6 +20,10 @@ from .tscam_vit import (
 
 __all__ = [
     'TSCAMEVA02',
+    'LeGradTimm',
+    'LeGradViT',
+    'RolloutTimm',
+    'RolloutViT',
     'TSCAMBEiT',
     'TSCAMConformer',
     'TSCAMDeiT3',

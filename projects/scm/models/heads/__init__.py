@@ -5,6 +5,7 @@ from .cam_head import CAMHead
 from .class_token_head import (
     AttentionHead,
     ClassTokenHead,
+    LeGradHead,
     PrincipalComponentHead,
 )
 from .conformer_scm_head import ConformerSCMHead
@@ -19,6 +20,7 @@ __all__ = [
     'CAMHead',
     'ClassTokenHead',
     'ConformerSCMHead',
+    'LeGradHead',
     'PrincipalComponentHead',
     'SCMHead',
     'ScoreMapHead',

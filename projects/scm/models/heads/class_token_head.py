@@ -89,3 +89,39 @@ class PrincipalComponentHead(ClassTokenHead):
         side = (along * attention).sum(1, keepdim=True)
         along = torch.where(side < 0, -along, along)
         return along.unflatten(1, tokens.patch.shape[2:])
+
+
+@MODELS.register_module()
+class LeGradHead(ClassTokenHead):
+    """LeGrad: what the attention of each layer does to its class scores.
+
+    Stands on ``LeGradViT`` or ``LeGradTimm``.
+
+    Args:
+        in_channels (int): Channels D of the tokens.
+        num_classes (int): Classes C.
+        **kwargs: As for :class:`TokenHead`.
+    """
+
+    def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
+        """A map of each class, shape (B, k, h, w).
+
+        Raises:
+            TypeError: If the backbone is none for LeGrad.
+        """
+        if len(feats) != 2:
+            raise TypeError(
+                'LeGradHead needs LeGradViT or LeGradTimm for '
+                'model.backbone, in evaluation mode'
+            )
+        maps = []
+        for wanted in labels.unbind(1):
+            weight, bias = (
+                p[wanted].detach() for p in self.layers.head.parameters()
+            )
+            maps.append(
+                feats[0].maps(
+                    lambda token, w=weight, b=bias: (token * w).sum(1) + b
+                )
+            )
+        return torch.stack(maps, 1)
