@@ -127,7 +127,7 @@ def test_a_stripped_checkpoint_predicts_the_same(convert, tmp_path) -> None:
     assert names == {
         f'head.calibration.blocks.{i}.{name}'
         for i in range(4)
-        for name in ('balance', 'threshold')
+        for name in ('lambda_', 'beta')
     }
 
     images = torch.rand(2, 3, 64, 64, generator=torch.manual_seed(1))

@@ -65,7 +65,7 @@ def folder(tmp_path_factory):
     for name, line in TABLES.items():
         text = ''.join(line.format(**row) + '\n' for row in rows)
         (root / name).write_text(text)
-    (root / 'classes.txt').write_text('1 001.bird\n2 002.bird\n')
+    (root / 'classes.txt').write_text('1 001.bird\n2 002.fish\n')
     return folder
 
 

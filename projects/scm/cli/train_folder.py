@@ -78,6 +78,7 @@ def config_text(
     with_boxes: bool,
     weights: str | None,
     seed: int,
+    num_pictures: int,
 ) -> str:
     """The config of a set, as a person would write it.
 
@@ -89,10 +90,12 @@ def config_text(
         with_boxes (bool): Whether the test split has boxes.
         weights (str, optional): File of pretrained weights.
         seed (int): Of everything random.
+        num_pictures (int): Of the training split.
 
     Returns:
         str: Python.
     """
+    steps = plan.epochs * -(-num_pictures // plan.batch_size)
     backbone = ''
     if weights is not None:
         backbone = f'backbone=dict(init_cfg=dict(checkpoint={weights!r})), '
@@ -129,6 +132,9 @@ def config_text(
         f'val_interval={plan.epochs})',
         f'auto_scale_lr = dict(base_batch_size={plan.batch_size})',
         f'randomness = dict(seed={seed})',
+        '# A line of the log every five per cent.',
+        'default_hooks = dict(',
+        f'    logger=dict(interval={max(1, steps // 20)}))',
     ]
     return '\n'.join(lines) + '\n'
 
@@ -241,6 +247,7 @@ def _make_config(args: argparse.Namespace, config: Path, data: Path) -> str:
         with_boxes=(data / 'bounding_boxes.txt').is_file(),
         weights=args.weights,
         seed=args.seed,
+        num_pictures=num_pictures,
     )
 
 
