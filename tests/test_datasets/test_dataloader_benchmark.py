@@ -40,11 +40,16 @@ def test_command_line(repo, tmp_path):
     assert result.returncode == 0, result.stderr
     assert 'images_per_s' in result.stdout
     figures = json.loads(out.read_text())
-    assert sorted(figures) == ['images', 'lists', 'machine', 'stages']
+    assert sorted(figures) == [
+        'cache', 'images', 'lists', 'machine', 'stages',
+    ]  # fmt: skip
     assert [(f['phase'], f['workers']) for f in figures['images']] == [
         ('train', 0), ('train', 1), ('test', 0), ('test', 1),
     ]  # fmt: skip
     assert all(f['images_per_s'] > 0 for f in figures['images'])
+    for row in figures['cache']:
+        assert row['equal'] is True
+        assert row['ratio_min'] <= row['ratio'] <= row['ratio_max']
     stages = {f['transform'] for f in figures['stages']}
     assert {'Load8BitImage', 'Resize', 'PackWSOLInputs'} <= stages
     for row, boxes in zip(figures['lists'], (False, True), strict=True):

@@ -14,7 +14,6 @@ FILES = (
     'optional',
     'mmdet',
     'export',
-    'openvino',
     'demo',
     'docs',
     'tests',

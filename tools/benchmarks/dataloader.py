@@ -5,11 +5,14 @@ Example::
 
     python tools/benchmarks/dataloader.py --workers 0 2 4 --out loader.json
 
-Three tables, also written as JSON:
+Four tables, also written as JSON:
 
 - *images*: images per second of the training and test pipelines of a config,
   by number of workers. The photographs are generated: JPEGs of the size and
   the weight of ImageNet's, read from the page cache.
+- *cache*: CPU time an image takes from a pixel cache beside the ordinary
+  pipeline, in rounds that take turns; the ratio is the median of the ratios
+  within the rounds. Samples are compared too.
 - *stages*: milliseconds of CPU time an image takes in each transform.
 - *lists*: seconds and memory to load annotation lists of ImageNet's length
   into a dataset, and how much of that memory each worker holds for itself
@@ -122,6 +125,59 @@ def measure_stages(dataset: object, count: int) -> dict[str, float]:
             name = type(transform).__name__
             spent[name] = spent.get(name, 0.0) + elapsed
     return {name: 1e3 * value / count for name, value in spent.items()}
+
+
+def cached_copy(dataset: object, config: dict, folder: Path) -> object:
+    """Make the pixel cache of a dataset, and the dataset that reads it."""
+    from mmpretrain.registry import DATASETS
+
+    from projects.scm.datasets.pixel_cache import PixelCache, image_keys
+    from projects.scm.datasets.transforms import find_pixel_steps
+
+    steps = find_pixel_steps(dataset.pipeline.transforms)
+    paths = dataset.image_paths()
+    cache = PixelCache(folder, steps.settings)
+    cache.add(paths, image_keys(paths, dataset.data_root), steps.make)
+    return DATASETS.build({**config, 'pixel_cache': str(folder)})
+
+
+def measure_cache(plain: object, cached: object, repeats: int) -> dict:
+    """Compare two datasets in CPU time, in one process, taking turns.
+
+    Returns:
+        Medians in milliseconds of CPU time and images a second of it, the
+        ratio, the range of the ratios, and whether all samples were equal.
+    """
+    from projects.scm.datasets import SeededDataset
+    from projects.scm.datasets.seeding import DrawnIndex
+
+    datasets = {'plain': plain, 'cached': cached}
+    datasets = {k: SeededDataset(v, 0) for k, v in datasets.items()}
+    indices = [DrawnIndex(index, 0, index) for index in range(len(plain))]
+    equal = all(
+        np.array_equal(*(d[index]['inputs'] for d in datasets.values()))
+        for index in indices
+    )  # this warms up, too
+    times = {name: [] for name in datasets}
+    for _ in range(repeats):
+        for name, dataset in datasets.items():
+            start = time.process_time()
+            for index in indices:
+                dataset[index]
+            spent = time.process_time() - start
+            times[name].append(spent / len(indices))
+    ratios = [
+        p / c for p, c in zip(times['plain'], times['cached'], strict=True)
+    ]
+    medians = {name: statistics.median(t) for name, t in times.items()}
+    return {
+        'equal': equal,
+        **{f'{name}_ms': 1e3 * t for name, t in medians.items()},
+        **{f'{name}_per_cpu_s': 1 / t for name, t in medians.items()},
+        'ratio': statistics.median(ratios),
+        'ratio_min': min(ratios),
+        'ratio_max': max(ratios),
+    }
 
 
 def write_list(path: Path, rows: int, with_boxes: bool) -> None:
@@ -253,22 +309,35 @@ def image_figures(args: argparse.Namespace) -> Iterator[tuple[str, list]]:
             f'{args.images} JPEGs of {args.size[0]}x{args.size[1]} pixels, '
             f'{weight / 1e3:.0f} kB each'
         )
-        rates, stages = [], []
+        rates, stages, caches = [], [], []
         for phase in ('train', 'test'):
             options = {**cfg[f'{phase}_dataloader'].dataset}
-            dataset = DATASETS.build({**options, 'data_root': str(root)})
+            options = {**options, 'data_root': str(root)}
+            dataset = DATASETS.build(options)
+            cached = cached_copy(dataset, options, Path(folder) / 'cache')
+            figures = measure_cache(dataset, cached, args.repeats)
+            caches.append({'phase': phase, **figures})
             for workers in args.workers:
-                rate = measure_images(
-                    dataset, args.batch_size, workers, args.repeats
+                plain_rate, cached_rate = (
+                    measure_images(
+                        each, args.batch_size, workers, args.repeats
+                    )
+                    for each in (dataset, cached)
                 )
                 rates.append(
-                    {'phase': phase, 'workers': workers, 'images_per_s': rate}
+                    {
+                        'phase': phase,
+                        'workers': workers,
+                        'images_per_s': plain_rate,
+                        'cached_per_s': cached_rate,
+                    }
                 )
             spent = measure_stages(dataset, min(args.images, 100))
             stages += [
                 {'phase': phase, 'transform': name, 'cpu_ms_per_image': value}
                 for name, value in spent.items()
             ]
+    yield 'cache', caches
     yield 'images', rates
     yield 'stages', stages
 

@@ -6,13 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.scm.evaluation.functional import (
-    DRAWS,
-    LEVEL,
-    Interval,
-    paired_bootstrap,
-)
-
+from .bootstrap import DRAWS, LEVEL, Difference, paired_bootstrap
 from .hits import CHOICES
 from .results import RunResult
 
@@ -96,7 +90,7 @@ def compare_runs(
     choice: str,
     part: str,
     draws: int = DRAWS,
-) -> Interval | None:
+) -> Difference | None:
     """Difference of two methods on one set, over the seeds that both have.
 
     Args:
@@ -106,10 +100,10 @@ def compare_runs(
         choice (str): How thresholds are chosen.
         part (str): A name in :data:`PARTS`.
         draws (int): Of the bootstrap. Defaults to
-            :data:`~projects.scm.evaluation.functional.DRAWS`.
+            :data:`~projects.scm.comparison.bootstrap.DRAWS`.
 
     Returns:
-        Interval | None: First minus second; None without a common seed.
+        Difference | None: First minus second; None without a common seed.
 
     Raises:
         ValueError: If they were tested on different images.
@@ -149,7 +143,7 @@ def format_tables(
         baseline (str): The method that the others are compared with.
         part (str): A name in :data:`PARTS`. Defaults to ``'all images'``.
         draws (int): Of the bootstrap. Defaults to
-            :data:`~projects.scm.evaluation.functional.DRAWS`.
+            :data:`~projects.scm.comparison.bootstrap.DRAWS`.
 
     Returns:
         str: Several lines.
@@ -232,7 +226,7 @@ def _cell_text(cell: Cell | None) -> str:
     return f'{cell.mean:.1f} ± {cell.deviation:.1f}'
 
 
-def _difference_text(found: Interval | None) -> str:
+def _difference_text(found: Difference | None) -> str:
     if found is None:
         return ''
     text = f'{found.value:+.1f} ({found.low:+.1f} … {found.high:+.1f})'
