@@ -125,6 +125,7 @@ setup(
         'demo': read_requirements('demo'),
         'docs': read_requirements('docs'),
         'export': read_requirements('export'),
+        'openvino': read_requirements('openvino'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
         'grad-cam': read_requirements('grad-cam'),

@@ -37,6 +37,11 @@ def make_results(folder, count=12, seed=0, right=0.7, relative=False):
     ]
 
 
+def without_boxes(items):
+    """The same of a set without boxes."""
+    return [dict(item, instances=[]) for item in items]
+
+
 def dump_results(path, items):
     """Write a pickle as ``tools/test.py --out`` does."""
     path.write_bytes(pickle.dumps(items))

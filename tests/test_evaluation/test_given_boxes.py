@@ -136,7 +136,9 @@ def test_the_table_has_no_threshold():
     summaries = summarize(plan, [record((0, 0, 9, 9), plan)])
     table = format_table(summaries, 'test')
     row = next(line for line in table.splitlines() if 'top1_loc' in line)
-    assert ' '.join(row.split()) == 'scm top1_loc 100.00 none 0.00 0.00'
+    assert ' '.join(row.split()) == (
+        'scm top1_loc 100.00 100.0 to 100.0 none 0.00 0.00'
+    )
     assert 'errors of top1_loc' in table
     assert 'oracle' not in table.split('\n', 2)[2]
     assert summaries[0].thresholds() == {}

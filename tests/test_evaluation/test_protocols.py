@@ -38,7 +38,9 @@ def test_presets_differ_as_published():
 
 
 def test_grid_is_that_of_numpy():
-    assert (PROTOCOLS['scm'].grid == np.arange(0, 1, 0.01)).all()
+    for step in (0.01, 0.3):  # 0.3 is no share of 1
+        grid = get_protocol(dict(type='scm', step=step)).grid
+        assert grid.tolist() == np.arange(0, 1, step).tolist()
 
 
 def test_override():

@@ -307,7 +307,12 @@ def test_table(few):
     loc = summaries[0].figures['top1_loc']
     cells = lines['scm', 'top1_loc'].split()
     assert cells[2] == f'{loc.value:.2f}'
-    assert cells[4] == 'oracle'
+    interval = summaries[0].intervals()['top1_loc']
+    assert (
+        f'  {interval.low:.1f} to {interval.high:.1f}  '
+        in lines['scm', 'top1_loc']
+    )
+    assert cells[7] == 'oracle'
     assert cells[-2:] == [
         f'{loc.floor_full_image:.2f}',
         f'{loc.floor_centred_square:.2f}',
@@ -333,3 +338,22 @@ def test_boxes_that_leave_their_image_are_cut_and_counted(few):
     line = 'Annotated boxes that left their image and were cut: 1.'
     assert line in format_table([found])
     assert 'were cut' not in format_table([expected])
+    twice = dict(few[0], gt_boxes=outside * 2)
+    assert evaluate([twice], 'tscam')[0].num_cut_boxes == 2
+
+
+def test_a_frame_has_a_width_and_a_height(few):
+    """One bright cell of 2 x 4, in a frame of 40 x 10 pixels."""
+    score_map = np.zeros((1, 2, 4))
+    score_map[0, 0, 3] = 1
+    image = dict(few[0], maps=score_map, map_labels=[3], gt_label=3)
+    image.update(ranking=[3], image_size_wh=(80, 40))
+    # What bilinear resizing leaves above a tenth: x from 26, y to 6 of 10.
+    image['gt_boxes'] = [[26 * 2, 0, 80, 7 * 4]]
+    options = dict(
+        threshold={'type': 'fixed', 'value': 0.1}, iou_thresholds=(0.5, 0.75)
+    )
+    (wide,) = evaluate([image], 'tscam', frame_size=(40, 10), **options)
+    assert wide.figures['gt_known_acc_iou75'].value == 100
+    (high,) = evaluate([image], 'tscam', frame_size=(10, 40), **options)
+    assert high.figures['gt_known_acc_iou75'].value == 100

@@ -14,6 +14,7 @@ FILES = (
     'optional',
     'mmdet',
     'export',
+    'openvino',
     'demo',
     'docs',
     'tests',

@@ -10,6 +10,7 @@ from projects.scm.reporting.build import (
     read_class_names,
 )
 from projects.scm.reporting.records import load_records
+from projects.scm.utils.run_card import write_card
 
 
 @pytest.fixture
@@ -26,6 +27,22 @@ def test_page_is_written_in_full(tmp_path, results):
     assert '<title>scm</title>' in text
     assert text.rstrip().endswith('</html>')
     assert [path.name for path in out.parent.iterdir()] == ['report.html']
+
+
+def test_runs_are_named_after_their_configs(tmp_path, results):
+    root = tmp_path / 'pictures'
+    write_card(results, 'configs/scm_deit.py', 'a.pth', 'w', ['scm-wsol test'])
+    build_report([results], tmp_path / 'a.html', data_root=root)
+    text = (tmp_path / 'a.html').read_text('utf-8')
+    assert '<title>scm_deit</title>' in text
+    assert '<dd>a.pth</dd>' in text
+    # two of one config are told apart by their files
+    other = tmp_path / 'other.pkl'
+    other.write_bytes((tmp_path / 'scm.pkl').read_bytes())
+    write_card(other, 'configs/scm_deit.py', 'b.pth', 'w', ['scm-wsol test'])
+    build_report([results, other], tmp_path / 'a.html', data_root=root)
+    text = (tmp_path / 'a.html').read_text('utf-8')
+    assert '<title>scm and other</title>' in text
 
 
 def test_limit_of_the_page_is_kept(tmp_path, results):

@@ -1,13 +1,14 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 import numpy as np
 import pytest
-from synthetic_results import dump_results, make_results
+from synthetic_results import dump_results, make_results, without_boxes
 
 from projects.scm.evaluation.functional import ERROR_KINDS
 from projects.scm.evaluation.metrics import WSOLEvaluator
 from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
+    slider_thresholds,
 )
 from projects.scm.reporting.records import load_records
 from projects.scm.structures import iou_inclusive, score_map_to_boxes
@@ -63,6 +64,50 @@ def test_boxes_are_in_pixels_of_the_picture(run):
         assert np.abs(box - expected[0]).max() < max(record.size_wh) / 200
         iou = iou_inclusive([box], record.gt_bboxes).max()
         assert found.ious[1, index] == pytest.approx(iou, abs=0.05)
+
+
+@pytest.mark.parametrize('tau', [0.1, 0.34, 1.0])
+def test_the_slider_shows_what_the_threshold_would(run, tau):
+    _, records = run
+    swept = measure_run(build_plan('scm'), records)
+    expected = measure_run(build_plan('scm', tau), records)
+    at = int(np.flatnonzero(np.isclose(swept.taus, tau))[0])
+    assert (swept.swept_kinds[:, at] == expected.kinds).all()
+    ious = swept.swept_ious[:, :, at] / 10_000
+    np.testing.assert_allclose(ious, expected.ious, atol=1e-4)
+    sizes = np.array([record.size_wh for record in records])
+    boxes = swept.swept_boxes[:, :, at] * np.tile(sizes / swept.frame_wh, 2)
+    np.testing.assert_allclose(boxes, expected.bboxes)
+
+
+def test_the_slider_has_the_stops_that_fit():
+    assert len(slider_thresholds(100, 6_000_000)) == 101
+    stops = slider_thresholds(20_000, 6_000_000)
+    np.testing.assert_allclose(np.diff(stops), 0.05)
+    assert len(stops) * 20_000 * 7 * 4 / 3 <= 6_000_000
+    assert len(slider_thresholds(10**7, 6_000_000)) == 11
+
+
+@pytest.mark.parametrize(
+    ('threshold', 'shown'), [(None, None), ('otsu', None), ('0.3', 0.3)]
+)
+def test_without_boxes_classes_alone_are_measured(
+    run, tmp_path, threshold, shown
+):
+    items, records = run
+    path = dump_results(tmp_path / 'bare.pkl', without_boxes(items))
+    plan = build_plan('scm', threshold)
+    found = measure_run(plan, load_records(path))
+    expected = measure_run(build_plan('scm', threshold or 'otsu'), records)
+    assert not found.has_boxes
+    assert found.threshold == shown
+    assert found.main.classification == expected.main.classification
+    np.testing.assert_array_equal(found.bboxes, expected.bboxes)
+    right = [record.right_class for record in records]
+    assert found.kinds.tolist() == [
+        ERROR_KINDS.index('right' if one else 'cls') for one in right
+    ]
+    assert not found.ious.any()
 
 
 def test_wrong_choices_are_named(tmp_path):

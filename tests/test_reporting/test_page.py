@@ -6,8 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from synthetic_results import dump_results, make_results
+import torch
+from synthetic_results import dump_results, make_results, without_boxes
 
+from projects.scm.evaluation.functional import paired_bootstrap
 from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
@@ -20,6 +22,7 @@ from projects.scm.reporting.page import (
     render_page,
 )
 from projects.scm.reporting.records import load_records
+from projects.scm.utils.run_card import RunCard
 
 
 @pytest.fixture(scope='module')
@@ -165,6 +168,109 @@ def test_every_kind_of_error_is_explained(page):
     assert keys == list(page.measures[0].main.errors)
     assert set(KINDS) == set(keys)
     assert len({kind['color'] for kind in data['kinds']}) == 6
+
+
+def test_one_sentence_leads(page):
+    text = render_page(page)
+    first, second = (m.main.figures['gt_known_acc'] for m in page.measures)
+    square = f'a centred square: {first.floor_centred_square:.0f} %.'
+    assert (
+        f'SCM {first.value:.0f} %, &lt;i&gt; {second.value:.0f} % of 14 boxes '
+        f'right; {square}'
+    ) in text
+    alone = page._replace(
+        names=['SCM'], runs=page.runs[:1], measures=page.measures[:1]
+    )
+    assert f'>{first.value:.0f} % of 14 boxes right; {square}' in (
+        render_page(alone)
+    )
+
+
+def test_intervals_of_figures_and_of_differences(page):
+    text = render_page(page)
+    first, second = (m.main for m in page.measures)
+    own = first.intervals()['top1_loc']
+    assert f'({own.low:.1f} to {own.high:.1f})' in text
+    lead = paired_bootstrap(
+        [second.hits()['top1_loc']], [first.hits()['top1_loc']]
+    )
+    assert (
+        f'{lead.value:+.1f} ({lead.low:+.1f} to {lead.high:+.1f}) to the '
+        'first run'
+    ) in text
+    assert '95% intervals of a bootstrap' in text
+    assert '10,000 draws' in text
+
+
+def test_floors_are_data_of_the_curves(page):
+    figure = page.measures[0].main.figures['top1_loc']
+    assert data_of(render_page(page))['floors'] == [
+        ['centred square', round(figure.floor_centred_square, 2)],
+        ['full image', round(figure.floor_full_image, 2)],
+    ]
+
+
+def test_rows_of_five_classes_vanish_below_six(page, tmp_path):
+    items = make_results(tmp_path / 'pictures', 12)
+    for item in items:
+        label = int(item['gt_label']) % 5
+        item['gt_label'][:] = item['instances'][0]['bbox_label'] = label
+        item['pred_score'] = item['pred_score'][:5]
+        item['score_maps'] = item['score_maps'][:5]
+        item['score_map_labels'] = torch.arange(5)
+    run = load_records(dump_results(tmp_path / 'five.pkl', items))
+    plan = build_plan('scm')
+    five = page._replace(
+        names=['five'], runs=[run], measures=[measure_run(plan, run)]
+    )
+    assert 'op-5' in render_page(page)
+    text = render_page(five._replace(thumbnails=[b''] * 12))
+    assert 'op-5' not in text
+    assert 'Top-1 Loc' in text
+
+
+def test_how_a_run_came_about_is_told(page):
+    card = RunCard(
+        config='scm.py', checkpoint='<e>.pth', versions={'torch': '2.0'}
+    )
+    text = render_page(page._replace(cards=[card, RunCard()], made='Now.'))
+    assert '<dt>config</dt><dd>scm.py</dd>' in text
+    assert '<dt>checkpoint</dt><dd>&lt;e&gt;.pth</dd>' in text
+    assert '<dt>versions</dt><dd>torch 2.0</dd>' in text
+    assert '<dt>command</dt>' not in text
+    assert text.count('Nothing is known of how') == 1
+    assert '<p>Now.</p>' in text
+
+
+def test_without_boxes_the_page_says_why_there_is_no_more(page, tmp_path):
+    items = without_boxes(make_results(tmp_path / 'pictures', 14))
+    run = load_records(dump_results(tmp_path / 'bare.pkl', items))
+    bare = page._replace(
+        names=['bare'],
+        runs=[run],
+        measures=[measure_run(build_plan('scm'), run)],
+    )
+    text = render_page(bare)
+    right = 100 * np.mean([record.right_class for record in run])
+    assert f'{right:.0f} % of 14 classes right' in text
+    assert f'<b>{right:.2f}</b>' in text
+    assert 'No localization figures' in text
+    assert 'Floors' not in text
+    data = data_of(text)
+    assert not data['hasBoxes']
+    assert data['curves'] == data['floors'] == []
+    assert data['classMeasures'] == ['Top-1 classification']
+    assert [kind['key'] for kind in data['kinds']] == ['right', 'cls']
+
+
+def test_colours_of_runs_and_of_outcomes_differ():
+    outcomes = [
+        [int(color[at : at + 2], 16) for at in (1, 3, 5)]
+        for _, _, color in KINDS.values()
+    ]
+    for outcome in outcomes:
+        gaps = np.abs(np.array(RUN_COLORS) - outcome).sum(axis=1)
+        assert gaps.min() > 60, (outcome, gaps)
 
 
 def test_too_many_runs_are_refused(page):

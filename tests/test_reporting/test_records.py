@@ -70,7 +70,7 @@ def with_value(field, value):
             with_value('score_map_labels', torch.arange(4)),
             r'score_maps: expected \(4, h, w\), one map for each',
         ),
-        (with_value('instances', []), 'instances: expected at least one box'),
+        (with_value('instances', []), 'expected at least one box.*with_boxes'),
         (
             with_value('instances', [{'bbox': [1, 2, 3]}]),
             r'boxes \[x0, y0, x1, y1\], got \[\[1, 2, 3\]\]',
@@ -86,6 +86,12 @@ def test_wrong_fields_are_named(tmp_path, items, spoil, message):
     assert 'a.pkl, item 3' in str(caught.value)
     if 'img_path' not in message:
         assert path in str(caught.value)
+
+
+def test_a_set_without_boxes_is_read(tmp_path, items):
+    bare = [dict(item, instances=[]) for item in items]
+    records = load_records(dump_results(tmp_path / 'a.pkl', bare))
+    assert [r.gt_bboxes.shape for r in records] == [(0, 4)] * 5
 
 
 def test_the_map_of_the_true_class_is_needed(tmp_path, items):

@@ -75,6 +75,21 @@ def test_both_ways_of_turning():
     assert boxes.tolist() == [[0, 0, 30, 20]]
 
 
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_quarter_turns_exchange_sides_mirrored_or_not(orientation):
+    options = dict(orientation=orientation, name='a')
+    if orientation < 5:
+        with pytest.raises(ValueError, match='annotated in 30x40'):
+            fit_frame([[0, 0, 15, 10]], (30, 40), (40, 30), **options)
+    else:
+        boxes, change = fit_frame(
+            [[0, 0, 15, 10]], (30, 40), (40, 30), **options
+        )
+        expected = turn_boxes_back([[0, 0, 15, 10]], (30, 40), orientation)
+        assert boxes.tolist() == expected.tolist()
+        assert change == (True, False)
+
+
 def test_other_pictures_are_refused():
     with pytest.raises(
         ValueError,

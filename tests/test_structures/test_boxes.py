@@ -108,10 +108,13 @@ def test_boxes_to_frame_is_the_scalar_formula(boxes, width, height):
 
 
 def test_boxes_to_frame_multiplies_first():
-    """Here ``107 * (224 / 107)`` and ``107 / 107 * 224`` differ."""
+    """Here ``107 * (224 / 107)`` and ``61 / 112 * 224`` fall short."""
     assert int(107 * (224 / 107)) == 223
     found = boxes_to_frame([[0, 0, 107, 107]], (107, 107))
     assert found.tolist() == [[0, 0, 224, 224]]
+    assert int(61 / 112 * 224) == 121
+    found = boxes_to_frame([[0, 0, 61, 61]], (112, 112))
+    assert found.tolist() == [[0, 0, 122, 122]]
 
 
 def test_boxes_to_frame_of_real_annotations(external_data):

@@ -12,6 +12,7 @@ from projects.scm.structures import (
     binarize_levels,
     contour_boxes,
     normalize_score_map,
+    otsu_cut,
     quantize_score_map,
     resize_score_map,
     score_map_to_boxes,
@@ -87,6 +88,13 @@ def test_binarize_is_strictly_above_the_cut():
     assert not binarize_levels(np.zeros((2, 2), np.uint8), 0.0).any()
     with pytest.raises(ValueError, match='threshold'):
         binarize_levels(levels, 1.1)
+
+
+def test_otsus_level_is_background():
+    levels = np.array([[3, 3, 200, 210]], np.uint8)
+    assert otsu_cut(levels) == 3
+    found = binarize_levels(levels, 'otsu')
+    assert found.tolist() == [[False, False, True, True]]
 
 
 def test_contour_boxes():

@@ -1,14 +1,21 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """The report tool, and its page in a real browser where there is one."""
 
+import json
 import subprocess
 import sys
 
 import chromium_pipe
 import pytest
-from synthetic_results import NUM_CLASSES, dump_results, make_results
+from synthetic_results import (
+    NUM_CLASSES,
+    dump_results,
+    make_results,
+    without_boxes,
+)
 
 from projects.scm.reporting import build_report
+from projects.scm.structures import iou_inclusive
 
 COUNT = 150
 
@@ -363,6 +370,144 @@ def test_fits_the_screen_and_the_colour_scheme(
             .filter(n => n.offsetParent && n.offsetHeight < 24).length"""
     )
     assert small == 0
+
+
+PLACES = """[...document.querySelectorAll('.card:first-child .box')]
+    .map(node => [node.style.left, node.style.width])"""
+
+
+@needs_browser
+def test_the_slider_redraws_boxes_and_figures(loaded):
+    chosen = loaded.run(PLACES)
+    before = loaded.run('kindCounts(RUNS[0])')
+    choose(loaded, 'Threshold', '0.9')
+    assert loaded.run('location.hash') == '#tau=0.9'
+    # the annotation stays, boxes shrink
+    high = loaded.run(PLACES)
+    assert high[0] == chosen[0]
+    assert high[1] != chosen[1]
+    assert float(high[1][1][:-1]) < float(chosen[1][1][:-1])
+    counts = loaded.run('kindCounts(RUNS[0])')
+    assert sum(counts) == COUNT
+    assert counts != before
+    # the histogram and the figures are those of the threshold
+    share = loaded.run(
+        'RUNS[0].curves[0][1][DATA.curves[0].thresholds'
+        '.findIndex(t => Math.abs(t - .9) < 1e-6)]'
+    )
+    assert f'Top-1 Loc {share:.1f} %' in text(loaded, '#figures')
+    assert 100 * counts[0] / COUNT == pytest.approx(share, abs=0.01)
+    chip = '.chips button:first-child'
+    assert text(loaded, chip) == f'Right {counts[0]}'
+    assert f'{100 * counts[0] / COUNT:.1f}' in text(loaded, '.kinds .num')
+    # both sliders are one
+    assert set(
+        loaded.run(
+            "[...document.querySelectorAll('.tau-slider')].map(n => n.value)"
+        )
+    ) == {'0.9'}
+    choose(loaded, 'Sort', 'worst')
+    worst = column(loaded, 'view(run, i, 0).iou')
+    assert worst == sorted(worst)
+    choose(loaded, 'Sort', 'file')
+    loaded.run(
+        "[...document.querySelectorAll('#toolbar button')]"
+        ".find(n => n.textContent === 'As chosen').click()"
+    )
+    loaded.settle()
+    assert loaded.run(PLACES) == chosen
+    assert loaded.run('location.hash') == ''
+
+
+@needs_browser
+def test_a_box_of_the_slider_has_the_overlap_that_is_told(loaded):
+    choose(loaded, 'Threshold', '0.4')
+    for of in (0, 1):
+        pairs = loaded.run(
+            f'IMAGES.map((image, i) => [image.slice(1, 3), image[4][0],'
+            f' ...(v => [v.box, v.iou])(view(RUNS[1], i, {of}))])'
+        )
+        for (width, height), truth, box, iou in pairs:
+            scale = [224 / width, 224 / height] * 2
+            found = iou_inclusive(
+                [[v * s for v, s in zip(box, scale, strict=True)]],
+                [[v * s for v, s in zip(truth, scale, strict=True)]],
+            )
+            assert iou == pytest.approx(found.item(), abs=0.03)
+
+
+@needs_browser
+def test_on_a_phone_every_kind_stands_beside_its_number(browser, page):
+    browser.look(390, 844, mobile=True)
+    browser.open(page)
+    browser.settle()
+    rows = browser.run(
+        """[...document.querySelectorAll('.kinds > div')].map(row =>
+            ['dt', '.num', '.txt'].map(name =>
+              row.querySelector(name).getBoundingClientRect())
+            .map(b => [b.left, b.top, b.right, b.bottom]))"""
+    )
+    for name, number, words in rows:
+        assert name[1] == pytest.approx(number[1], abs=3)
+        assert name[2] <= number[0]
+        assert words[1] >= name[3] - 1
+    outside = browser.run(
+        """[...document.querySelectorAll('#toolbar *')].filter(n =>
+            n.getBoundingClientRect().right > innerWidth).length"""
+    )
+    assert outside == 0
+
+
+@needs_browser
+def test_a_set_without_boxes(folder, browser):
+    items = make_results(folder / 'pictures', COUNT, 0, relative=True)
+    results = dump_results(folder / 'bare.pkl', without_boxes(items))
+    page = folder / 'bare.html'
+    build_report([results], page, data_root=folder / 'pictures')
+    browser.look()
+    browser.open(page)
+    to_pictures(browser)
+    assert browser.problems() == []
+    assert 'No localization figures' in text(browser, '#summary')
+    titles = browser.run(
+        "[...document.querySelectorAll('.chart h3')].map(n => n.textContent)"
+    )
+    assert titles == ['What goes wrong', 'Class by class']
+    assert browser.run('Object.keys(SORTS)') == ['file', 'sure', 'class']
+    assert 'IoU' not in text(browser, '#gallery')
+    assert count(browser, '.card:first-child .box') == 1
+    chosen = browser.run(PLACES)
+    choose(browser, 'Threshold', '0.9')
+    assert browser.run(PLACES) != chosen
+    assert 'No figure says which' in text(browser, '#figures')
+    browser.run("document.querySelector('.card').click()")
+    assert 'IoU' not in text(browser, '#detail')
+    assert browser.problems() == []
+
+
+@needs_browser
+def test_learning_curves_of_a_log_beside_the_predictions(folder, browser):
+    run = folder / 'trained'
+    items = make_results(folder / 'pictures', 8, 0, relative=True)
+    run.mkdir()
+    results = dump_results(run / 'scm.pkl', items)
+    scalars = run / '1' / 'vis_data' / 'scalars.json'
+    scalars.parent.mkdir(parents=True)
+    lines = [{'loss': 2 / (1 + k), 'step': k} for k in range(1, 30)]
+    lines += [{'wsol/scm/top1_loc': 10 * k, 'step': k} for k in (1, 2)]
+    scalars.write_text('\n'.join(map(json.dumps, lines)))
+    build_report([results], run / 'a.html', data_root=folder / 'pictures')
+    browser.look()
+    browser.open(run / 'a.html')
+    browser.settle()
+    titles = browser.run(
+        "[...document.querySelectorAll('.chart h3')].map(n => n.textContent)"
+    )
+    assert titles[-2:] == [
+        'Loss of the training',
+        'Validations of the training',
+    ]
+    assert browser.problems() == []
 
 
 @needs_browser

@@ -117,6 +117,13 @@ def test_out_file_or_backend(tmp_path, sample):
     assert not list(saved.parent.glob('other*'))
 
 
+def test_only_the_first_process_draws(tmp_path, sample, monkeypatch):
+    visualizer = build(tmp_path)
+    monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group=None: 1)
+    assert visualizer.add_datasample('a', IMAGE, sample) is None
+    assert not list(tmp_path.rglob('*.png'))
+
+
 def test_class_names_are_used(tmp_path, sample):
     visualizer = build(tmp_path)
     visualizer.dataset_meta = {'classes': ['wren', 'robin', 'crow']}

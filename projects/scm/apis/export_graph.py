@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from mmpretrain.models import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from projects.scm.models.backbones import (
     TSCAMDeiT3,
@@ -131,13 +132,33 @@ class LocalizationGraph(nn.Module):
             backbone.patch_resolution = trained
 
 
+class FeatureGraph(nn.Module):
+    """From normalised pictures of one size to the tensors the head takes.
+
+    Args:
+        model (ImageClassifier): In evaluation mode.
+    """
+
+    any_size = False
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.backbone = model.backbone
+        self.neck = model.neck if model.with_neck else nn.Identity()
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """The tensors of ``model.extract_feat``, in order."""
+        leaves = tree_leaves(self.neck(self.backbone(pixels)))
+        return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
+
+
 def make_program(
-    graph: LocalizationGraph, size_wh: tuple[int, int]
+    graph: LocalizationGraph | FeatureGraph, size_wh: tuple[int, int]
 ) -> torch.export.ExportedProgram:
     """Capture a graph, with a free batch and, if it can, a free size.
 
     Args:
-        graph (LocalizationGraph): The graph.
+        graph (LocalizationGraph | FeatureGraph): The graph.
         size_wh (tuple[int, int]): Size of inputs; with a free size, one that
             is a multiple of the patch size.
 
@@ -192,6 +213,7 @@ def save_onnx(
     program: torch.export.ExportedProgram,
     path: str | Path,
     metadata: dict[str, Any],
+    outputs: Sequence[str] = OUTPUTS,
 ) -> None:
     """Write a program as one ONNX file, the metadata in it."""
     import onnx
@@ -201,7 +223,7 @@ def save_onnx(
         (),
         str(path),
         input_names=[INPUT],
-        output_names=list(OUTPUTS),
+        output_names=list(outputs),
         external_data=False,
         verbose=False,
     )
@@ -236,14 +258,27 @@ def _name_axes(graph: Any) -> None:
                 )
 
 
-def open_onnx(path: str | Path) -> Runner:
-    """A function that runs an ONNX file with onnxruntime on the CPU."""
+def open_onnx(
+    path: str | Path,
+    outputs: Sequence[str] | None = OUTPUTS,
+    num_threads: int = 0,
+) -> Runner:
+    """A function that runs an ONNX file with onnxruntime on the CPU.
+
+    Args:
+        path (str | Path): The file.
+        outputs (Sequence[str], optional): What is asked for; None is all.
+        num_threads (int): Defaults to 0, onnxruntime's choice.
+    """
     import onnxruntime
 
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
     session = onnxruntime.InferenceSession(
-        str(path), providers=['CPUExecutionProvider']
+        str(path), options, providers=['CPUExecutionProvider']
     )
-    return lambda pixels: session.run(list(OUTPUTS), {INPUT: pixels})
+    names = None if outputs is None else list(outputs)
+    return lambda pixels: session.run(names, {INPUT: pixels})
 
 
 def open_torch_export(path: str | Path) -> Runner:

@@ -20,12 +20,14 @@ from mmpretrain.apis.base import BaseInferencer
 from mmpretrain.registry import TRANSFORMS
 from mmpretrain.structures import DataSample
 from mmpretrain.visualization import UniversalVisualizer
+from torch import Tensor
 
 from projects.scm.models.heads import best_classes
 from projects.scm.structures import Localization, check_box_cfg
 from projects.scm.utils.checks import check_positive
 from projects.scm.visualization import write_picture
 
+from .backends import AUTO, TORCH, check_backend, choose_backend
 from .checkpoints import check_model, load_weights
 from .choices import (
     PREDICTED,
@@ -36,6 +38,7 @@ from .choices import (
 from .loading import load_source
 from .pictures import draw_result
 from .progress import with_progress_bar
+from .reading_ahead import default_workers, read_ahead
 from .results import to_result
 from .sources import (
     FoundInputs,
@@ -63,12 +66,23 @@ class WSOLInferencer(BaseInferencer):
         classes (Sequence[str], optional): Names of the classes. Defaults to
             None: those of the checkpoint, else of the config's dataset, if
             their number fits the head.
+        backend (str): What runs the backbone: ``'torch'``, or on the CPU
+            ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the fastest. The
+            model is exported once, compared with PyTorch each time, and
+            PyTorch is used where it deviates; see
+            :mod:`projects.scm.apis.backends`. Defaults to ``'torch'``.
+        int8 (bool): Run products with 8 bits, with onnxruntime; boxes may
+            change. Defaults to False.
         **kwargs: Changes of the config's ``model``, as for ``get_model``.
 
     Raises:
         FileNotFoundError: If a file does not exist.
         TypeError: If the model has no score maps.
-        ValueError: If there is no checkpoint, or it does not fit.
+        ValueError: If there is no checkpoint, or it does not fit, or there
+            is no such backend.
+
+    Attributes:
+        backend (str): The backend that is used.
 
     Examples:
         >>> from projects.scm.apis import WSOLInferencer
@@ -82,7 +96,12 @@ class WSOLInferencer(BaseInferencer):
         ...     'photos/', batch_size=8, show_dir='results/')
     """
 
-    preprocess_kwargs = {'frame_interval', 'upright', 'on_error'}
+    preprocess_kwargs = {
+        'frame_interval',
+        'upright',
+        'on_error',
+        'num_workers',
+    }
     forward_kwargs = {
         'target',
         'topk',
@@ -100,8 +119,13 @@ class WSOLInferencer(BaseInferencer):
         pretrained: str | PathLike | bool = True,
         device: str | torch.device | None = None,
         classes: Sequence[str] | None = None,
+        backend: str = TORCH,
+        int8: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_backend(backend, int8)
+        if device is None and backend not in (TORCH, AUTO):
+            device = 'cpu'
         if not isinstance(model, BaseModel):
             model = get_model(model, pretrained=False, **kwargs)
             device = get_device() if device is None else device
@@ -121,6 +145,11 @@ class WSOLInferencer(BaseInferencer):
             model = model.to(device)
         super().__init__(model, pretrained=False)
         self.classes = self._find_classes(classes)
+        self.backend, self._extract = TORCH, self.model.extract_feat
+        if backend != TORCH:
+            self.backend, self._extract = choose_backend(
+                self.model, backend, int8, self._example()
+            )
 
     def __call__(
         self,
@@ -142,6 +171,8 @@ class WSOLInferencer(BaseInferencer):
             progress_bar (bool): Show MMPretrain's. Defaults to True.
             frame_interval (int): Of videos, take every n-th frame. Defaults
                 to 1.
+            num_workers (int): Threads that read pictures while the model
+                works. Defaults to one a core, at most four.
             upright (bool): Turn pictures by their EXIF tag, as viewers do.
                 False keeps the pixels as stored, as test runs of this
                 project do. Defaults to True.
@@ -213,6 +244,7 @@ class WSOLInferencer(BaseInferencer):
         check_positive(
             batch_size=batch_size,
             frame_interval=preprocess.get('frame_interval', 1),
+            num_workers=preprocess.get('num_workers', 1),
         )
         forward = self._resolve_choices(**forward)
         items = self._inputs_to_list(inputs)
@@ -243,35 +275,37 @@ class WSOLInferencer(BaseInferencer):
         frame_interval: int = 1,
         upright: bool = True,
         on_error: OnError | None = None,
+        num_workers: int | None = None,
     ) -> Iterator[tuple[list[Source], list[np.ndarray], dict]]:
         """Load pictures and make batches of inputs of one size.
+
+        Pictures are read by ``num_workers`` threads, a few ahead.
 
         Yields:
             tuple[list[Source], list[np.ndarray], dict]: The pictures, their
             pixels (uint8, BGR), and the batch for the model.
         """
 
-        def load() -> Iterator[tuple[Source, np.ndarray, dict]]:
-            for source in iterate_sources(inputs, frame_interval, on_error):
-                try:
-                    results = load_source(source, self.loader, upright)
-                    image = results['img']
-                    data = self.pipeline(results)
-                    Localization.from_mapping(
-                        {
-                            'scale_factor': (1, 1),  # if nothing resizes
-                            **data['data_samples'].metainfo,
-                            'img_path': source.name,
-                        }
-                    ).check_geometry()
-                except (OSError, ValueError) as error:
-                    if on_error is None:
-                        raise
-                    on_error(source, error)
-                else:
-                    yield source, image, data
+        def load(source: Source) -> tuple[Source, np.ndarray, dict]:
+            results = load_source(source, self.loader, upright)
+            image = results['img']
+            data = self.pipeline(results)
+            Localization.from_mapping(
+                {
+                    'scale_factor': (1, 1),  # if nothing resizes
+                    **data['data_samples'].metainfo,
+                    'img_path': source.name,
+                }
+            ).check_geometry()
+            return source, image, data
 
-        for chunk in self._get_chunk_data(load(), batch_size):
+        loaded = read_ahead(
+            partial(iterate_sources, inputs, frame_interval),
+            load,
+            on_error,
+            num_workers or default_workers(),
+        )
+        for chunk in self._get_chunk_data(loaded, batch_size):
             for _, group in groupby(chunk, lambda x: x[2]['inputs'].shape):
                 sources, images, data = zip(*group, strict=True)
                 yield list(sources), list(images), default_collate(data)
@@ -301,7 +335,7 @@ class WSOLInferencer(BaseInferencer):
         """
         model = self.model
         batch = model.data_preprocessor(inputs, training=False)
-        feats = model.extract_feat(batch['inputs'])
+        feats = self._extract(batch['inputs'])
         samples = batch['data_samples']
         scores = model.head.class_scores(feats)
         labels = best_classes(scores)[:, :topk]
@@ -381,6 +415,14 @@ class WSOLInferencer(BaseInferencer):
         self.loader = (loaders or [LoadImageFromFile()])[0]
         apart = (LoadImageFromFile, LoadAnnotations)
         return Compose([s for s in steps if not isinstance(s, apart)])
+
+    def _example(self) -> Tensor:
+        """A random picture as the model gets it, (1, 3, H, W)."""
+        generator = np.random.default_rng(0)
+        picture = generator.integers(0, 256, (240, 320, 3), np.uint8)
+        items = self._inputs_to_list(picture)
+        _, _, data = next(self.preprocess(items, num_workers=1))
+        return self.model.data_preprocessor(data)['inputs']
 
     def _inputs_to_list(self, inputs: Any) -> FoundInputs:
         return expand_inputs(inputs)

@@ -97,6 +97,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add('--no-pictures', action='store_true', help='write boxes alone')
     add('--device', help='defaults to an accelerator if there is one')
+    add(
+        '--backend',
+        choices=('torch', 'onnxruntime', 'openvino', 'auto'),
+        default='torch',
+        help='what runs the backbone on a CPU; the model is exported once '
+        'and compared with PyTorch. auto: the fastest that is installed. '
+        'Defaults to torch',
+    )
+    add(
+        '--int8',
+        action='store_true',
+        help='products in 8 bits, with onnxruntime; boxes may change',
+    )
+    add(
+        '--num-workers',
+        type=int,
+        help='threads that read pictures ahead; defaults to one a core, at '
+        'most four',
+    )
     add('--trust', action='store_true', help=TRUST_HELP)
 
 
@@ -139,7 +158,12 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
         names = Path(args.classes).read_text(encoding='utf-8').splitlines()
     with trusted(args.trust):
         inferencer = WSOLInferencer(
-            args.model, args.checkpoint, args.device, classes=names
+            args.model,
+            args.checkpoint,
+            args.device,
+            classes=names,
+            backend=args.backend,
+            int8=args.int8,
         )
     classes = inferencer.classes or [
         str(index) for index in range(inferencer.model.head.num_classes)
@@ -153,6 +177,9 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
         upright=not args.as_stored,
         frame_interval=args.frame_interval,
     )
+    reading = {}
+    if args.num_workers is not None:
+        reading['num_workers'] = args.num_workers
     pictures = not args.no_pictures
     writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
     if args.masks:
@@ -167,13 +194,20 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
         pixels=True,
         outlines=args.masks,
         on_error=lambda source, error: folder.fail(_named(source), error),
+        **reading,
         **options,
     )
     with ResultFolder(
         out,
         writers,
         classes,
-        dict(model=args.model, checkpoint=args.checkpoint, **options),
+        dict(
+            model=args.model,
+            checkpoint=args.checkpoint,
+            backend=inferencer.backend,
+            int8=args.int8 and inferencer.backend != 'torch',
+            **options,
+        ),
         entries=['pictures'] if pictures else [],
         overwrite=args.overwrite,
     ) as folder:

@@ -3,6 +3,6 @@
 
 ``spec`` reads what is compared, ``running`` trains and tests it by the
 ordinary tools, ``results`` keeps what a test showed in a small file for each
-run, ``tables`` and ``curves`` say what the files tell. ``bootstrap`` and
-``hits`` are plain functions on arrays.
+run, ``tables`` and ``curves`` say what the files tell. ``hits`` are plain
+functions on arrays; intervals are those of the evaluation.
 """

@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .bootstrap import DRAWS, LEVEL, Difference, paired_bootstrap
+from projects.scm.evaluation.functional import (
+    DRAWS,
+    LEVEL,
+    Interval,
+    paired_bootstrap,
+)
+
 from .hits import CHOICES
 from .results import RunResult
 
@@ -90,7 +96,7 @@ def compare_runs(
     choice: str,
     part: str,
     draws: int = DRAWS,
-) -> Difference | None:
+) -> Interval | None:
     """Difference of two methods on one set, over the seeds that both have.
 
     Args:
@@ -100,10 +106,10 @@ def compare_runs(
         choice (str): How thresholds are chosen.
         part (str): A name in :data:`PARTS`.
         draws (int): Of the bootstrap. Defaults to
-            :data:`~projects.scm.comparison.bootstrap.DRAWS`.
+            :data:`~projects.scm.evaluation.functional.DRAWS`.
 
     Returns:
-        Difference | None: First minus second; None without a common seed.
+        Interval | None: First minus second; None without a common seed.
 
     Raises:
         ValueError: If they were tested on different images.
@@ -143,7 +149,7 @@ def format_tables(
         baseline (str): The method that the others are compared with.
         part (str): A name in :data:`PARTS`. Defaults to ``'all images'``.
         draws (int): Of the bootstrap. Defaults to
-            :data:`~projects.scm.comparison.bootstrap.DRAWS`.
+            :data:`~projects.scm.evaluation.functional.DRAWS`.
 
     Returns:
         str: Several lines.
@@ -226,7 +232,7 @@ def _cell_text(cell: Cell | None) -> str:
     return f'{cell.mean:.1f} ± {cell.deviation:.1f}'
 
 
-def _difference_text(found: Difference | None) -> str:
+def _difference_text(found: Interval | None) -> str:
     if found is None:
         return ''
     text = f'{found.value:+.1f} ({found.low:+.1f} … {found.high:+.1f})'

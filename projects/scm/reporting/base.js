@@ -10,7 +10,7 @@ const thumb = (i) => {
 // What is shown; written to the address, so that a view can be sent around.
 const DEFAULTS = {
   run: 0, of: 0, sort: 'file', text: '', label: '', kinds: '', bin: '',
-  differ: 0, heat: 50,
+  differ: 0, heat: 50, tau: '',
 };
 const state = { ...DEFAULTS };
 const listeners = [];
@@ -21,6 +21,7 @@ function readAddress() {
     state[key] = typeof DEFAULTS[key] === 'number' ? Number(value) : value;
   }
   if (!RUNS[state.run]) state.run = 0;
+  if (!(state.tau >= 0 && state.tau <= 1)) state.tau = '';
 }
 
 function change(patch) {
@@ -52,8 +53,60 @@ const className = (label) => CLASSES[label] ?? 'class ' + label;
 const swatch = (color) =>
   el('span', { class: 'swatch', style: `background:${color}` });
 
+// Stop of the slider, or -1 for the threshold that was chosen.
+const stop = () => state.tau === ''
+  ? -1 : Math.round(state.tau * (DATA.taus.length - 1));
+
+// Boxes, overlaps and kinds at all stops; a true class has a row of its own
+// only where another one was predicted.
+function swept(run, k) {
+  run.decoded ??= [];
+  return run.decoded[k] ??= (() => {
+    const bytes = (name) => run.swept[k][name] === undefined ? null
+      : Uint8Array.from(atob(run.swept[k][name]), (c) => c.charCodeAt(0));
+    const iou = bytes('iou');
+    let next = 0;
+    return {
+      box: bytes('box'), kind: bytes('kind'),
+      iou: iou && new DataView(iou.buffer),
+      row: run.map[k].map((map) => map === null ? -1 : next++),
+    };
+  })();
+}
+
 // The box, its IoU and the map of the predicted (0) or the true class (1).
 function view(run, i, of) {
-  const k = of && run.map[1][i] !== null ? 1 : 0;
-  return { box: run.box[k][i], iou: run.iou[k][i], map: run.map[k][i] };
+  const k = of && run.map[1][i] !== null ? 1 : 0, at = stop();
+  const map = run.map[k][i];
+  if (at < 0) return { box: run.box[k][i], iou: run.iou[k][i], map };
+  const held = swept(run, k), place = held.row[i] * DATA.taus.length + at;
+  const sides = [IMAGES[i][1] / DATA.frame[0], IMAGES[i][2] / DATA.frame[1]];
+  const box = [0, 1, 2, 3].map((c) => held.box[4 * place + c] * sides[c % 2]);
+  const iou = held.iou ? held.iou.getUint16(2 * place, true) / 1e4 : 0;
+  return { box, iou, map };
+}
+
+const kindOf = (run, i) => stop() < 0
+  ? run.kind[i] : swept(run, 0).kind[i * DATA.taus.length + stop()];
+
+function kindCounts(run) {
+  if (stop() < 0) return run.kindCounts;
+  const counts = KINDS.map(() => 0);
+  IMAGES.forEach((_, i) => counts[kindOf(run, i)]++);
+  return counts;
+}
+
+const tauText = (run) => {
+  const tau = state.tau === '' ? run.tau : Number(state.tau);
+  return tau === null ? 'Otsu’s of each map' : tau.toFixed(2);
+};
+
+// Sliders of the threshold are one: all show the same.
+function tauSlider() {
+  return el('input', {
+    type: 'range', class: 'tau-slider', min: 0, max: 1,
+    step: 1 / (DATA.taus.length - 1), value: state.tau === '' ? RUNS[0].tau ?? .2 : state.tau,
+    'aria-label': 'Threshold of the boxes',
+    oninput: (event) => change({ tau: String(+Number(event.target.value).toFixed(3)) }),
+  });
 }

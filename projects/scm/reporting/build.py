@@ -1,15 +1,18 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """From pickles of test runs to the file of the report."""
 
+import datetime
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.progress import track
 
+from projects.scm.reporting.learning import read_learning
 from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
+    slider_thresholds,
 )
 from projects.scm.reporting.page import Page, render_page
 from projects.scm.reporting.records import (
@@ -23,12 +26,16 @@ from projects.scm.reporting.thumbnails import (
     locate,
 )
 from projects.scm.utils import write_file
+from projects.scm.utils.run_card import RunCard, read_card
+from projects.scm.version import __version__
 
 __all__ = ['build_report', 'folder_names', 'read_class_names']
 
 PICTURE_SHARE = 0.75
 """Share of the largest page size that pictures may take; maps, boxes and
 their base64 (4/3) take the rest."""
+SLIDER_SHARE = 0.1
+"""Share that boxes at all thresholds may take."""
 
 
 def build_report(
@@ -49,7 +56,8 @@ def build_report(
             the same images.
         out (str | Path): The page.
         names (Sequence[str], optional): Of the runs. Defaults to None: the
-            names of the files.
+            names of their configs, where they are known and differ, else of
+            the files.
         title (str, optional): Defaults to None: the names of the runs.
         protocol (str): Whose boxes and errors are shown. Defaults to
             ``'scm'``.
@@ -71,7 +79,8 @@ def build_report(
         FileNotFoundError: If a file or picture is missing.
         ValueError: If a file is not as expected; the message names it.
     """
-    names = [Path(path).stem for path in results] if names is None else names
+    cards = [read_card(path) for path in results]
+    names = _names(results, cards) if names is None else names
     if len(names) != len(results) or not results:
         raise ValueError(
             f'names: expected {len(results)}, one a file, got {len(names)}'
@@ -83,8 +92,11 @@ def build_report(
     paths = locate([record.img_path for record in first], data_root)
     sizes = [record.size_wh for record in first]
 
+    taus = slider_thresholds(
+        2 * len(runs) * len(first), int(max_mb * 1e6 * SLIDER_SHARE)
+    )
     measures = [
-        measure_run(plan, track(run, f'Measuring {name}'))
+        measure_run(plan, track(run, f'Measuring {name}'), taus)
         for name, run in zip(names, runs, strict=True)
     ]
     side = choose_side(paths, sizes, int(max_mb * 1e6 * PICTURE_SHARE * 0.75))
@@ -100,6 +112,12 @@ def build_report(
             classes=named,
             thumbnails=thumbnails,
             ious=plan.iou_thresholds,
+            cards=cards,
+            learning=[
+                read_learning(Path(path).parent / card.work_dir)
+                for path, card in zip(results, cards, strict=True)
+            ],
+            made=_made(),
         )
     ).encode()
     if len(page) > max_mb * 1e6:
@@ -109,6 +127,19 @@ def build_report(
         )
     write_file(out, page)
     return len(page)
+
+
+def _names(results: Sequence[str | Path], cards: Sequence[RunCard]) -> list:
+    """Configs' names where all are known and differ, else files'."""
+    configs = [Path(card.config).stem for card in cards]
+    if all(configs) and len(set(configs)) == len(configs):
+        return configs
+    return [Path(path).stem for path in results]
+
+
+def _made() -> str:
+    now = datetime.datetime.now().astimezone()
+    return f'Page of {now:%Y-%m-%d %H:%M}, by SCM-WSOL {__version__}.'
 
 
 def read_class_names(path: str | Path) -> dict[int, str]:

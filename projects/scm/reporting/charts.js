@@ -36,22 +36,22 @@ const runLegend = () => el('ul', { class: 'legend' },
 
 function drawCurves() {
   const node = chart('Box accuracy over the threshold',
-    'Share of the images that are hits, in %. Marks at the foot: the thresholds of the boxes below.');
+    'Share of the images that are hits, in %. Marks at the foot: the thresholds of the table. The slider moves boxes and figures of the whole page.');
   const names = DATA.curves.map((curve) => curve.name);
   const which = el('select', { 'aria-label': 'Measure', onchange: () => draw() },
     names.map((name, k) => el('option', { value: k }, name)));
-  const slider = el('input', {
-    type: 'range', min: 0, max: 1, step: .005, 'aria-label': 'Threshold to read',
-    oninput: () => read(Number(slider.value)),
-  });
+  const slider = tauSlider();
   const readout = el('p', { class: 'readout', 'aria-live': 'polite' });
   const place = el('div');
-  slider.value = RUNS[0].tau ?? .2;
   let read;
   const draw = () => {
     const k = Number(which.value), steps = DATA.curves[k].thresholds;
     const { svg, x, y } = axes(names[k] + ' against the threshold',
       [0, .2, .4, .6, .8, 1], 'threshold τ', 100, [0, 25, 50, 75, 100]);
+    DATA.floors.forEach(([name, value], line) => svg.append(
+      el('line', { class: 'floor', x1: LEFT, x2: W - RIGHT, y1: y(value), y2: y(value) }),
+      el('text', { class: 'floor', x: W - RIGHT, y: y(value) + (line ? 13 : -4), 'text-anchor': 'end' },
+        `${name} ${value.toFixed(0)} %, IoU 0.5`)));
     for (const run of RUNS) {
       run.curves[k].forEach((values, line) => svg.append(el('path', {
         d: 'M' + values.map((v, j) => `${x(steps[j])} ${y(v)}`).join('L'),
@@ -66,7 +66,6 @@ function drawCurves() {
     const cross = el('line', { class: 'cross', y1: y(0), y2: y(100) });
     svg.append(cross);
     read = (tau) => {
-      slider.value = tau;
       cross.setAttribute('x1', x(tau));
       cross.setAttribute('x2', x(tau));
       const j = steps.reduce((best, t, at) =>
@@ -79,9 +78,13 @@ function drawCurves() {
       const at = ((event.clientX - area.left) / area.width) * W;
       read(Math.min(1, Math.max(0, (at - LEFT) / (W - LEFT - RIGHT))));
     });
+    svg.addEventListener('pointerleave', () => read(Number(slider.value)));
     place.replaceChildren(svg);
     read(Number(slider.value));
   };
+  listeners.push((patch) => {
+    if ('tau' in patch) read(state.tau === '' ? RUNS[0].tau ?? .2 : Number(state.tau));
+  });
   const kinds = DATA.ious.map((iou, k) => el('li', {},
     el('span', {
       class: 'line', style: `border-top-style:${['dotted', 'solid', 'dashed'][k % 3]}`,
@@ -139,28 +142,65 @@ function drawHistogram() {
   const svgBins = () => node.querySelectorAll('.bin');
   draw();
   listeners.push((patch) => {
-    if ('of' in patch || 'bin' in patch || 'run' in patch) draw();
+    if (['of', 'bin', 'run', 'tau'].some((key) => key in patch)) draw();
   });
 }
 
 function drawKinds() {
-  const share = (run, k) => (100 * run.kindCounts[k]) / IMAGES.length;
-  const rows = RUNS.map((run, r) => el('div', {},
-    el('div', { class: 'hint', style: 'margin:0' }, swatch(run.color), run.name),
-    el('div', { class: 'stack' }, KINDS.map((kind, k) => el('button', {
-      type: 'button', style: `flex:${run.kindCounts[k]} 0 0;background:${kind.color}`,
-      'aria-label': `${run.name}: ${kind.name}, ${percent(share(run, k))}`,
-      title: `${kind.name}: ${percent(share(run, k))}`,
-      hidden: !run.kindCounts[k],
-      onclick: () => { change({ run: r, kinds: String(k) }); goToPictures(); },
-    }, share(run, k) >= 7 ? kind.name : ''))) ));
-  const words = KINDS.flatMap((kind, k) => [
-    el('dt', {}, swatch(kind.color), kind.name),
-    el('dd', { class: 'txt' }, kind.text),
-    el('dd', { class: 'num' }, RUNS.map((run) => share(run, k).toFixed(1)).join(' / ') + ' %'),
-  ]);
-  chart('What goes wrong', 'Breakdown of the first prediction. A piece filters the pictures.',
-    ...rows, el('dl', { class: 'kinds' }, words));
+  const node = chart('What goes wrong',
+    'Breakdown of the first prediction. A piece filters the pictures.');
+  const place = node.appendChild(el('div'));
+  const draw = () => {
+    const counts = RUNS.map(kindCounts);
+    const share = (r, k) => (100 * counts[r][k]) / IMAGES.length;
+    place.replaceChildren(...RUNS.map((run, r) => el('div', {},
+      el('div', { class: 'hint', style: 'margin:0' }, swatch(run.color), run.name),
+      el('div', { class: 'stack' }, KINDS.map((kind, k) => el('button', {
+        type: 'button', style: `flex:${counts[r][k]} 0 0;background:${kind.color}`,
+        'aria-label': `${run.name}: ${kind.name}, ${percent(share(r, k))}`,
+        title: `${kind.name}: ${percent(share(r, k))}`,
+        hidden: !counts[r][k],
+        onclick: () => { change({ run: r, kinds: String(k) }); goToPictures(); },
+      }, share(r, k) >= 7 ? kind.name : ''))))),
+    el('dl', { class: 'kinds' }, KINDS.map((kind, k) => el('div', {},
+      el('dt', {}, swatch(kind.color), kind.name),
+      el('dd', { class: 'num' }, RUNS.map((_, r) => share(r, k).toFixed(1)).join(' / ') + ' %'),
+      el('dd', { class: 'txt' }, kind.text)))));
+  };
+  draw();
+  listeners.push((patch) => { if ('tau' in patch) draw(); });
+}
+
+// Loss and validations of the trainings whose logs were found.
+function drawLearning() {
+  const trained = RUNS.filter((run) => run.learning);
+  if (!trained.length) return;
+  const panel = (title, hint, series, xText, floor) => {
+    const all = series.flatMap(({ points }) => points);
+    if (!all.length) return;
+    const last = Math.max(...all.map(([x]) => x));
+    const top = floor ?? Number(Math.max(...all.map(([, y]) => y)).toPrecision(2));
+    const { svg, x, y } = axes(title, [], xText, top || 1, [0, top / 2, top]);
+    svg.append(el('text', { x: x(1), y: H - BOTTOM + 16, 'text-anchor': 'end' }, last),
+      el('text', { x: x(0), y: H - BOTTOM + 16 }, 0));
+    series.forEach(({ color, dash, points }) => {
+      const at = points.map(([a, b]) => `${x(a / last)} ${y(Math.min(b, top || 1))}`);
+      svg.append(el('path', {
+        d: at.length > 1 ? 'M' + at.join('L') : `M${at[0]}h3`, fill: 'none',
+        stroke: color, 'stroke-width': 2, 'stroke-dasharray': dash,
+      }));
+    });
+    chart(title, hint, svg, el('ul', { class: 'legend' }, series.map(({ name, color, dash }) =>
+      el('li', {}, el('span', { class: 'line', style: `border-top-color:${color};border-top-style:${dash ? 'dashed' : 'solid'}` }), name))));
+  };
+  panel('Loss of the training', 'It must fall; where it stays level, nothing is learned.',
+    trained.map((run) => ({ name: run.name, color: run.color, dash: '', points: run.learning.loss })), 'iteration');
+  const series = trained.flatMap((run) => Object.entries(run.learning.figures)
+    .filter(([, points]) => points.length > 1)
+    .slice(0, 3).map(([name, points], k) => ({
+      name: RUNS.length > 1 ? `${run.name}: ${name}` : name, color: run.color, dash: DASH[k + 1] ?? DASH[0], points,
+    })));
+  panel('Validations of the training', 'In %, by epoch.', series, 'epoch', 100);
 }
 
 function drawClasses() {

@@ -8,16 +8,16 @@ let shown = [], drawn = 0;
 
 const SORTS = {
   file: ['In file order', null],
-  worst: ['Worst box first', (a, b) => iouOf(a) - iouOf(b)],
-  best: ['Best box first', (a, b) => iouOf(b) - iouOf(a)],
+  ...(DATA.hasBoxes ? { worst: ['Worst box first', (a, b) => iouOf(a) - iouOf(b)],
+  best: ['Best box first', (a, b) => iouOf(b) - iouOf(a)] } : {}),
   sure: ['Most certain errors first', (a, b) => certainError(b) - certainError(a)],
   class: ['By class', (a, b) => IMAGES[a][3] - IMAGES[b][3]],
   differ: ['Largest disagreement first', (a, b) => spread(b) - spread(a)],
 };
-if (RUNS.length < 2) delete SORTS.differ;
+if (RUNS.length < 2 || !DATA.hasBoxes) delete SORTS.differ;
 
 const iouOf = (i) => view(RUNS[state.run], i, state.of).iou;
-const isRight = (run, i) => KINDS[run.kind[i]].key === 'right';
+const isRight = (run, i) => KINDS[kindOf(run, i)].key === 'right';
 const certainError = (i) =>
   RUNS[state.run].score[i] - (isRight(RUNS[state.run], i) ? 2 : 0);
 function spread(i) {
@@ -30,7 +30,7 @@ function select() {
   const kinds = new Set(state.kinds === '' ? [] : state.kinds.split('.').map(Number));
   const keep = (i) => {
     const [path, , , label] = IMAGES[i];
-    if (kinds.size && !kinds.has(run.kind[i])) return false;
+    if (kinds.size && !kinds.has(kindOf(run, i))) return false;
     if (state.label !== '' && label !== Number(state.label)) return false;
     if (state.bin !== '' && Math.min(19, Math.floor(iouOf(i) * 20)) !== Number(state.bin)) return false;
     if (state.differ && RUNS.every((r) => isRight(r, i) === isRight(RUNS[0], i))) return false;
@@ -58,7 +58,7 @@ function card(position) {
   const i = shown[position], run = RUNS[state.run], [path, , , label] = IMAGES[i];
   const held = picture(i, run, RUNS, true);
   const results = RUNS.map((r) => el('span', {},
-    swatch(r.color), `${view(r, i, state.of).iou.toFixed(2)} ${KINDS[r.kind[i]].name}`));
+    swatch(r.color), `${DATA.hasBoxes ? view(r, i, state.of).iou.toFixed(2) + ' ' : ''}${KINDS[kindOf(r, i)].name}`));
   const node = el('button', {
     type: 'button', class: 'card',
     onclick: () => openDetail(position),
@@ -96,7 +96,7 @@ function render() {
       type: 'button', id: 'clear',
       onclick: () => change({ text: '', label: '', kinds: '', bin: '', differ: 0 }),
     }, 'Show all') : ''),
-    key(DATA.gtColor, 'annotated'), ...RUNS.map((r) => key(r.color, r.name)));
+    DATA.hasBoxes ? key(DATA.gtColor, 'annotated') : '', ...RUNS.map((r) => key(r.color, r.name)));
 }
 
 function openDetail(position) {
@@ -107,7 +107,8 @@ function openDetail(position) {
     held.node.classList.add('big');
     const { iou } = view(run, i, state.of);
     return el('figure', {}, held.node, el('figcaption', {},
-      swatch(run.color), el('b', {}, run.name), ` · IoU ${iou.toFixed(3)} · `, KINDS[run.kind[i]].name,
+      swatch(run.color), el('b', {}, run.name),
+      DATA.hasBoxes ? ` · IoU ${iou.toFixed(3)} · ` : ' · ', KINDS[kindOf(run, i)].name,
       el('div', {}, `says ${className(run.pred[i])}, score ${run.score[i].toFixed(2)}`)));
   });
   const step = (by) => {
@@ -162,6 +163,18 @@ function choice(name, key, options) {
   return el('label', {}, name, node);
 }
 
+// Figures of the protocol in front at the slider's threshold, IoU 0.5.
+function figuresAt(run) {
+  if (state.tau === '' || !DATA.hasBoxes) return '';
+  const line = DATA.ious.indexOf(.5);
+  return DATA.curves.map(({ name, thresholds }, k) => {
+    if (!name.endsWith(`(${DATA.protocol})`)) return '';
+    const j = thresholds.reduce((best, t, at) =>
+      Math.abs(t - state.tau) < Math.abs(thresholds[best] - state.tau) ? at : best, 0);
+    return ` · ${name.replace(/ \(.*\)$/, '')} ${run.curves[k][line][j].toFixed(1)} %`;
+  }).join('');
+}
+
 function toolbar() {
   const counts = {};
   for (const [, , , label] of IMAGES) counts[label] = (counts[label] ?? 0) + 1;
@@ -184,16 +197,28 @@ function toolbar() {
   }, 'Only where the runs differ');
   const sync = () => {
     const set = new Set(state.kinds === '' ? [] : state.kinds.split('.'));
+    const counts = kindCounts(RUNS[state.run]);
     chips.forEach((chip, k) => {
       chip.setAttribute('aria-pressed', set.has(String(k)));
-      chip.replaceChildren(KINDS[k].name, ' ', el('span', {}, RUNS[state.run].kindCounts[k]));
+      chip.replaceChildren(KINDS[k].name, ' ', el('span', {}, counts[k]));
     });
     differ.setAttribute('aria-pressed', Boolean(state.differ));
     if (document.activeElement !== search) search.value = state.text;
     document.documentElement.style.setProperty('--heat', state.heat / 100);
     for (const slider of document.querySelectorAll('.heat-slider')) slider.value = state.heat;
+    for (const slider of document.querySelectorAll('.tau-slider')) {
+      slider.value = state.tau === '' ? RUNS[0].tau ?? .2 : state.tau;
+    }
+    chosen.setAttribute('aria-pressed', state.tau === '');
+    tell();
   };
   listeners.push(sync);
+  const chosen = el('button', {
+    type: 'button', onclick: () => change({ tau: '' }),
+  }, 'As chosen');
+  const figures = el('p', { id: 'figures', class: 'readout', 'aria-live': 'polite' });
+  const tell = () => figures.replaceChildren(...RUNS.map((run) => el('span', {}, swatch(run.color),
+    `τ ${tauText(run)}${figuresAt(run)}`)), DATA.tauNote);
   const filters = el('details', { open: matchMedia('(min-width: 641px)').matches },
     el('summary', {}, 'Filters'),
     el('div', { class: 'filters' },
@@ -206,6 +231,7 @@ function toolbar() {
     RUNS.length > 1 ? choice('Heat map of', 'run', RUNS.map((r, k) => [k, r.name])) : '',
     choice('Boxes and maps of the', 'of', OF.map((name, k) => [k, name.toLowerCase()])),
     el('label', { class: 'heat' }, 'Heat map opacity', heatSlider()),
+    el('label', { class: 'heat' }, 'Threshold', tauSlider()), chosen, figures,
     filters);
   sync();
 }

@@ -14,14 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from projects.scm.evaluation.functional import ERROR_KINDS, Summary
+from projects.scm.reporting.learning import Learning
 from projects.scm.reporting.measures import RunMeasures
 from projects.scm.reporting.records import Record
 from projects.scm.reporting.summary import (
     figure_name,
     figure_rows,
+    is_trivial,
     summary_table,
+    verdict,
 )
 from projects.scm.structures import as_array, normalize_score_map
+from projects.scm.utils.run_card import RunCard
 from projects.scm.visualization.drawing import (
     GT_COLOR,
     PRED_COLOR,
@@ -41,15 +45,23 @@ RUN_COLORS = (
 """Boxes and lines of each run, in the colours of Okabe and Ito that are not
 the annotation's."""
 KINDS = {
-    'right': ('Right', 'class right, IoU above 0.5', '#009e73'),
-    'cls': ('Cls', 'another class predicted', '#cc79a7'),
-    'multi_instance': ('M-Ins', 'one box over several objects', '#56b4e9'),
-    'part': ('Part', 'most of the box lies on the object', '#e69f00'),
-    'more': ('More', 'the object and much around it', '#f0e442'),
-    'wrong': ('Wrong', 'elsewhere', '#d55e00'),
+    'right': ('Right', 'class right, IoU above 0.5', '#bbcc33'),
+    'cls': ('Cls', 'another class predicted', '#ffaabb'),
+    'multi_instance': ('M-Ins', 'one box over several objects', '#99ddff'),
+    'part': ('Part', 'most of the box lies on the object', '#eedd88'),
+    'more': ('More', 'the object and much around it', '#dddddd'),
+    'wrong': ('Wrong', 'elsewhere', '#c9b3e6'),
 }
-"""Name, explanation and colour of the evaluation's kinds of errors."""
+"""Name, explanation and colour of the evaluation's kinds of errors: pale, so
+that none is taken for that of a run (Paul Tol's light scheme, mostly)."""
+CLASS_KINDS = {
+    'right': ('Right', 'class right', KINDS['right'][2]),
+    'cls': ('Wrong', 'another class predicted', KINDS['cls'][2]),
+}
+"""The same where there are no true boxes."""
 SCRIPTS = ('base.js', 'charts.js', 'pictures.js', 'gallery.js', 'app.js')
+NO_CARD = 'Nothing is known of how this file came about.'
+NO_ORACLE = 'No figure says which threshold is best: look at the boxes.'
 MAX_POINTS = 201
 """Of a curve; finer ones are thinned."""
 
@@ -70,6 +82,17 @@ class Page(NamedTuple):
     """WebP files, one an image."""
     ious: Sequence[float]
     """Overlaps that were evaluated."""
+    cards: Sequence[RunCard] = ()
+    """How each run came about."""
+    learning: Sequence[Learning | None] = ()
+    """Of each run's training."""
+    made: str = ''
+    """When, by what command and version the page was made."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.runs[0][0].found.pred_score)
 
 
 def encode_map(score_map: np.ndarray) -> str:
@@ -109,12 +132,17 @@ def render_page(page: Page) -> str:
     template = Template(here.joinpath('page.html').read_text('utf-8'))
     return template.substitute(
         title=html.escape(page.title),
+        verdict=html.escape(
+            verdict([m.main for m in page.measures], page.names)
+        ),
         lead=html.escape(_lead(page)),
         summary=summary_table(
             [(m.main, *m.others) for m in page.measures],
             page.names,
             [_css(color) for color in RUN_COLORS[: len(page.names)]],
+            page.num_classes,
         ),
+        about=_about(page),
         style=here.joinpath('page.css').read_text('utf-8'),
         script='\n'.join(
             here.joinpath(name).read_text('utf-8') for name in SCRIPTS
@@ -136,7 +164,9 @@ def _data(page: Page) -> dict:
     labels = {r.gt_label for r in records} | {r.pred_label for r in records}
     ramp = colorize_map(np.arange(256, dtype=np.float64)[None])
     paths = _short_paths(page.runs[0])
-    curves = _curves(page.measures[0], page.ious)
+    first = page.measures[0]
+    curves = _curves(first, page.ious, page.num_classes)
+    kinds = KINDS if first.has_boxes else CLASS_KINDS
     return {
         'images': [
             [
@@ -154,14 +184,22 @@ def _data(page: Page) -> dict:
         },
         'kinds': [
             dict(zip(('key', 'name', 'text', 'color'), row, strict=True))
-            for row in ((key, *KINDS[key]) for key in ERROR_KINDS)
+            for row in (
+                (key, *kinds[key]) for key in ERROR_KINDS if key in kinds
+            )
         ],
         'curves': [
             {'name': name, 'thresholds': thresholds}
             for name, thresholds, _ in curves
         ],
         'ious': page.ious,
-        'classMeasures': list(_per_class(page.measures[0])),
+        'classMeasures': list(_per_class(0, page)),
+        'hasBoxes': first.has_boxes,
+        'protocol': first.main.protocol.name,
+        'floors': _floors(first),
+        'taus': np.round(first.taus, 4).tolist(),
+        'frame': first.frame_wh,
+        'tauNote': '' if first.has_boxes else NO_ORACLE,
         'runs': [_run(index, page) for index in range(len(page.names))],
         'gtColor': _css(GT_COLOR),
         'colors': base64.b64encode(ramp.tobytes()).decode(),
@@ -191,7 +229,8 @@ def _run(index: int, page: Page) -> dict:
             [(r, None if r.right_class else r.gt_label) for r in records],
         )
     ]
-    per_class = _per_class(measures)
+    per_class = _per_class(index, page)
+    learning = dict(enumerate(page.learning)).get(index)
     counts = np.bincount(measures.kinds, minlength=len(ERROR_KINDS))
     return {
         'name': page.names[index],
@@ -204,7 +243,19 @@ def _run(index: int, page: Page) -> dict:
         'iou': np.round(measures.ious, 4).tolist(),
         'box': np.round(measures.bboxes, 1).tolist(),
         'map': maps,
-        'curves': [values for _, _, values in _curves(measures, page.ious)],
+        'curves': [
+            values
+            for _, _, values in _curves(measures, page.ious, page.num_classes)
+        ],
+        'swept': _swept(records, measures),
+        'learning': learning
+        and {
+            'loss': learning.loss,
+            'figures': {
+                _curve_name(name): points
+                for name, points in learning.figures.items()
+            },
+        },
         'perClass': {
             label: [round(column[label], 2) for column in per_class.values()]
             for label in next(iter(per_class.values()))
@@ -212,8 +263,47 @@ def _run(index: int, page: Page) -> dict:
     }
 
 
+def _swept(records: Sequence[Record], measures: RunMeasures) -> list[dict]:
+    """Boxes, overlaps and kinds at all stops of the slider, as base64."""
+    # The true class where it has a map of its own on the page.
+    own = np.array([not record.right_class for record in records])
+    found = []
+    for which, rows in enumerate((np.ones_like(own), own)):
+        columns = {'box': measures.swept_boxes[which][rows]}
+        if measures.has_boxes:
+            columns['iou'] = measures.swept_ious[which][rows].astype('<u2')
+        if which == 0:
+            columns['kind'] = measures.swept_kinds
+        found.append(
+            {
+                name: base64.b64encode(np.ascontiguousarray(c)).decode()
+                for name, c in columns.items()
+            }
+        )
+    return found
+
+
+def _floors(measures: RunMeasures) -> list[list]:
+    """Name and percent of boxes that ignore the image, at IoU 0.5."""
+    figures = [f for f in measures.main.figures.values() if f.iou == 0.5]
+    return [
+        [name, round(value, 2)]
+        for figure in figures[:1]
+        for name, value in (
+            ('centred square', figure.floor_centred_square),
+            ('full image', figure.floor_full_image),
+        )
+    ]
+
+
+def _curve_name(key: str) -> str:
+    """``wsol/scm/top1_loc`` for people."""
+    *_, protocol, name = ['', *key.split('/')]
+    return f'{figure_name(name)} ({protocol})' if protocol else name
+
+
 def _curves(
-    measures: RunMeasures, ious: Sequence[float]
+    measures: RunMeasures, ious: Sequence[float], num_classes: int
 ) -> list[tuple[str, list, list]]:
     """Name, thresholds and a line an IoU, of every measure."""
     curves = []
@@ -222,6 +312,8 @@ def _curves(
         step = -(-len(grid) // MAX_POINTS)
         thin = np.round(grid[::step], 4).tolist()
         for measure in summary.protocol.measures:
+            if not summary.figures or is_trivial(measure.name, num_classes):
+                continue
             name = f'{figure_name(measure.name)} ({summary.protocol.name})'
             lines = [
                 np.round(
@@ -233,16 +325,47 @@ def _curves(
     return curves
 
 
-def _per_class(measures: RunMeasures) -> dict[str, dict[int, float]]:
+def _per_class(index: int, page: Page) -> dict[str, dict[int, float]]:
     """Main figures of each class in percent, by name, then by class."""
-    columns = {}
+    measures, columns = page.measures[index], {}
     for summary in (measures.main, *measures.others):
         rows = summary.per_class()
         for key, _, is_main in figure_rows(summary):
-            if is_main:
+            if is_main and not is_trivial(key, page.num_classes):
                 name = f'{figure_name(key)} ({summary.protocol.name})'
                 columns[name] = {row['label']: row[key] for row in rows}
+    right: dict[int, list[bool]] = {}
+    for record in page.runs[index]:
+        right.setdefault(record.gt_label, []).append(record.right_class)
+    columns[figure_name('top1_cls_acc')] = {
+        label: float(np.mean(right[label]) * 100) for label in sorted(right)
+    }
     return columns
+
+
+def _about(page: Page) -> str:
+    """How runs and page came about, as HTML."""
+    rows = []
+    for index, name in enumerate(page.names):
+        card = dict(enumerate(page.cards)).get(index, RunCard())
+        versions = ', '.join(f'{k} {v}' for k, v in card.versions.items())
+        parts = {
+            'config': card.config,
+            'checkpoint': card.checkpoint,
+            'tested': card.date,
+            'command': card.command,
+            'versions': versions,
+        }
+        told = ''.join(
+            f'<dt>{key}</dt><dd>{html.escape(value)}</dd>'
+            for key, value in parts.items()
+            if value
+        )
+        known = f'<dl>{told}</dl>' if told else f'<p>{NO_CARD}</p>'
+        rows.append(f'<h3>{html.escape(name)}</h3>{known}')
+    if page.made:
+        rows.append(f'<p>{html.escape(page.made)}</p>')
+    return ''.join(rows)
 
 
 def _css(color: Sequence[int]) -> str:
@@ -264,6 +387,12 @@ def _lead(page: Page) -> str:
         shown = ', '.join(
             f'{tau} ({name})'
             for tau, name in zip(taus, page.names, strict=True)
+        )
+    if not summary.figures:
+        return (
+            f'{several}{len(page.runs[0])} images without annotated boxes. '
+            f'Boxes below are those of protocol {summary.protocol.name}: '
+            f'τ {shown}; the slider moves it.'
         )
     return (
         f'{several}{len(page.runs[0])} images. Boxes, overlaps and errors '

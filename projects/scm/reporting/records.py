@@ -37,7 +37,7 @@ class Record(NamedTuple):
     @property
     def gt_bboxes(self) -> np.ndarray:
         """float64 (M, 4), xyxy in pixels of the original image."""
-        return np.asarray(self.truth.gt_boxes, np.float64)
+        return np.asarray(self.truth.gt_boxes, np.float64).reshape(-1, 4)
 
     @property
     def pred_label(self) -> int:
@@ -82,6 +82,13 @@ def load_records(path: str | Path) -> list[Record]:
             )
         seen.add(record.img_path)
         records.append(record)
+    bare = [i for i, record in enumerate(records) if not record.truth.gt_boxes]
+    if bare and len(bare) < len(records):
+        raise ValueError(
+            f'{path}, item {bare[0]}: {records[bare[0]].img_path}: instances: '
+            'expected at least one box, as other images have; a set without '
+            'boxes has with_boxes=False in its dataset'
+        )
     return records
 
 
@@ -142,9 +149,9 @@ def _record(item: Mapping[str, Any]) -> Record:
             f'{truth.gt_label}'
         )
     boxes = np.asarray(truth.gt_boxes, np.float64)
-    if not boxes.size:
-        raise ValueError(f'{found.name}: instances: expected at least one box')
-    if boxes.shape != (len(boxes), 4) or not np.isfinite(boxes).all():
+    if boxes.size and (
+        boxes.shape != (len(boxes), 4) or not np.isfinite(boxes).all()
+    ):
         raise ValueError(
             f'{found.name}: instances: expected boxes [x0, y0, x1, y1], got '
             f'{truth.gt_boxes}'

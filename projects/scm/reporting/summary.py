@@ -4,9 +4,24 @@
 import html
 from collections.abc import Sequence
 
-from projects.scm.evaluation.functional import Figure, Measure, Summary
+from projects.scm.evaluation.functional import (
+    DRAWS,
+    LEVEL,
+    Figure,
+    Interval,
+    Measure,
+    Summary,
+    paired_bootstrap,
+)
+from projects.scm.evaluation.functional.report import NO_BOXES
 
-__all__ = ['figure_name', 'figure_rows', 'summary_table']
+__all__ = [
+    'figure_name',
+    'figure_rows',
+    'is_trivial',
+    'summary_table',
+    'verdict',
+]
 
 NAMES = {
     'top1_cls_acc': 'Top-1 classification',
@@ -27,6 +42,54 @@ ORACLE_NOTE = (
     '“oracle” thresholds were chosen on the very images they are reported '
     'on: an advantage that no user of the method has.'
 )
+
+
+INTERVALS_NOTE = (
+    f'Small figures in brackets: {LEVEL:.0%} intervals of a bootstrap over '
+    f'the images, paired for differences of runs (percentiles of {DRAWS:,} '
+    'draws, thresholds as they were chosen). A difference whose interval '
+    'holds 0 may be chance.'
+)
+
+
+def is_trivial(key: str, num_classes: int) -> bool:
+    """Whether a figure of the five best classes looks at all of them."""
+    return 'top5' in key and num_classes < 6
+
+
+def verdict(summaries: Sequence[Summary], names: Sequence[str]) -> str:
+    """What the page shows, in one sentence.
+
+    Args:
+        summaries (Sequence[Summary]): Of the protocol in front, of each run.
+        names (Sequence[str]): Of the runs.
+
+    Returns:
+        str: Text.
+    """
+    first = summaries[0]
+    several = len(names) > 1
+
+    def each(values: Sequence[float]) -> str:
+        return ', '.join(
+            (f'{name} {value:.0f} %' if several else f'{value:.0f} %')
+            for name, value in zip(names, values, strict=True)
+        )
+
+    if first.figures:
+        figures = [s.figures['gt_known_acc'] for s in summaries]
+        return (
+            f'{each([f.value for f in figures])} of {first.num_images} boxes '
+            'right; a centred square: '
+            f'{figures[0].floor_centred_square:.0f} %.'
+        )
+    if not first.classification:
+        return NO_BOXES
+    right = each([s.classification['top1_cls_acc'] for s in summaries])
+    return (
+        f'{right} of {first.num_images} classes right; how many boxes are, '
+        'nobody has annotated.'
+    )
 
 
 def figure_name(key: str) -> str:
@@ -54,6 +117,7 @@ def summary_table(
     summaries: Sequence[Sequence[Summary]],
     names: Sequence[str],
     colors: Sequence[str],
+    num_classes: int,
 ) -> str:
     """The table as HTML, a column a run, with notes.
 
@@ -61,28 +125,39 @@ def summary_table(
         summaries (Sequence[Sequence[Summary]]): Of each run, by protocol.
         names (Sequence[str]): Of the runs.
         colors (Sequence[str]): CSS colours of the runs.
+        num_classes (int): Below six, figures of five classes are left out.
 
     Returns:
         str: HTML.
     """
     width = 1 + len(names)
-    main = [_classification(summaries)]
+    main = [_classification(summaries, num_classes)]
     detail = []
+    boxed = bool(summaries[0][0].figures)
     for of_runs in zip(*summaries, strict=True):
         first = of_runs[0]
+        if not boxed:
+            continue
+        intervals = _intervals(of_runs)
         main.append(_band(first, width))
         detail.append(_band(first, width))
         for key, measure, is_main in figure_rows(first):
-            row = _figure_row(key, measure, of_runs)
+            if is_trivial(key, num_classes):
+                continue
+            row = _figure_row(key, measure, of_runs, intervals[key])
             (main if is_main else detail).append(row)
     head = ''.join(
         f'<th scope="col"><span class="swatch" style="background:{color}">'
         f'</span>{html.escape(name)}</th>'
         for name, color in zip(names, colors, strict=True)
     )
+    if not boxed:
+        return _table(head, main) + _note(NO_BOXES) + _note(INTERVALS_NOTE)
+    oracle = any(run[0].choice.type == 'oracle' for run in summaries)
     return (
         _table(head, main)
-        + _note(ORACLE_NOTE)
+        + _note(INTERVALS_NOTE)
+        + (_note(ORACLE_NOTE) if oracle else '')
         + _note(_floors_text(summaries[0]))
         + '<details><summary>At the other overlaps</summary>'
         + _table(head, detail)
@@ -135,16 +210,58 @@ def _band(summary: Summary, width: int) -> str:
     )
 
 
-def _classification(summaries: Sequence[Sequence[Summary]]) -> str:
+def _intervals(
+    summaries: Sequence[Summary],
+) -> dict[str, list[list[Interval]]]:
+    """By figure, of each run: its interval, then its lead over the first."""
+    hits = [summary.hits() for summary in summaries]
+    alone = [summary.intervals() for summary in summaries]
+    return {
+        key: [
+            [
+                alone[index][key],
+                *(
+                    [paired_bootstrap([run[key]], [hits[0][key]])]
+                    if index
+                    else []
+                ),
+            ]
+            for index, run in enumerate(hits)
+        ]
+        for key in hits[0]
+    }
+
+
+def _interval_text(intervals: Sequence[Interval]) -> str:
+    own, *leads = intervals
+    text = f'({own.low:.1f} to {own.high:.1f})'
+    for lead in leads:
+        text += (
+            f'\n{lead.value:+.1f} ({lead.low:+.1f} to {lead.high:+.1f}) '
+            'to the first run'
+        )
+    return text
+
+
+def _classification(
+    summaries: Sequence[Sequence[Summary]], num_classes: int
+) -> str:
     rows = []
+    intervals = _intervals([run[0] for run in summaries])
     for key in summaries[0][0].classification:
+        if is_trivial(key, num_classes):
+            continue
         values = [run[0].classification[key] for run in summaries]
-        rows.append(_row(figure_name(key), '', values, [''] * len(values)))
+        notes = list(map(_interval_text, intervals[key]))
+        rows.append(_row(figure_name(key), '', values, notes))
     return ''.join(rows)
 
 
 def _figure_row(
-    key: str, measure: Measure, summaries: Sequence[Summary]
+    key: str,
+    measure: Measure,
+    summaries: Sequence[Summary],
+    intervals: Sequence[Sequence[Interval]],
 ) -> str:
     figures = [summary.figures[key] for summary in summaries]
     return _row(
@@ -152,8 +269,10 @@ def _figure_row(
         _describe(measure, figures[0].iou),
         [figure.value for figure in figures],
         [
-            _threshold_text(summary, figure)
-            for summary, figure in zip(summaries, figures, strict=True)
+            f'{_interval_text(own)}\n{_threshold_text(summary, figure)}'
+            for summary, figure, own in zip(
+                summaries, figures, intervals, strict=True
+            )
         ],
     )
 

@@ -10,6 +10,7 @@ are those of the mmpretrain that is installed. Around them:
 * ``--tta`` needs a config that says how maps and boxes are un-flipped;
 * ``--cfg-options data_root=…`` moves the data of all dataloaders, and
   ``pixel_cache=…`` reaches all datasets;
+* beside the file of ``test.py --out`` lies how it came about;
 * a work folder that another training writes into is refused;
 * ``--trust`` lets checkpoints run code, which nothing else does;
 * dataloaders without worker processes are not asked to keep them alive;
@@ -25,15 +26,18 @@ import gc
 import importlib
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import is_main_process
 from torch import distributed
 
 from .config_options import move_data_root, set_pixel_cache
+from .run_card import write_card
 from .trust import TRUST_HELP, trusted
 
 #: What is used of a script of mmpretrain.
@@ -60,6 +64,8 @@ def run_upstream_tool(name: str) -> None:
 
     from projects.scm.engine.work_folder import prepare_work_folder
 
+    told: dict[str, Any] = {}
+
     def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         check_tta(cfg, args)
         root = cfg.get('data_root')
@@ -75,6 +81,7 @@ def run_upstream_tool(name: str) -> None:
         if args.launcher != 'none' and get_device() == 'cpu':
             adapt_to_cpu(cfg)
             start_gloo(args.launcher, cfg)
+        told.update(args=args, work_dir=cfg.work_dir)
         return cfg
 
     tool.parse_args = checked_parse_args
@@ -83,6 +90,7 @@ def run_upstream_tool(name: str) -> None:
     try:
         with door:
             tool.main()
+            describe_results(told)
         if distributed.is_initialized():
             # No process leaves while another may still talk to it.
             distributed.barrier()
@@ -92,6 +100,25 @@ def run_upstream_tool(name: str) -> None:
             # end of the interpreter, its threads now and then abort.
             gc.collect()
             distributed.destroy_process_group()
+
+
+def describe_results(told: dict[str, Any]) -> None:
+    """Say how the predictions that ``test.py --out`` wrote came about.
+
+    Args:
+        told: ``args``, the arguments of the tool, and ``work_dir``.
+    """
+    args = told.get('args')
+    written = getattr(args, 'out', None)
+    if not written or args.out_item == 'metrics' or not is_main_process():
+        return
+    write_card(
+        written,
+        args.config,
+        args.checkpoint,
+        told['work_dir'],
+        sys.argv,
+    )
 
 
 def find_upstream_tool(name: str) -> Path:

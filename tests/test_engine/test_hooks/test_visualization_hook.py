@@ -69,20 +69,21 @@ def test_takes_what_the_test_tool_sets():
         WSOLVisualizationHook(interval=0)
 
 
-def test_interval_counts_samples_over_uneven_batches(tmp_path):
+@pytest.mark.parametrize(('mode', 'step'), [('test', 0), ('val', 7)])
+def test_interval_counts_samples_over_uneven_batches(tmp_path, mode, step):
     out = tmp_path / 'pictures'
     hook = WSOLVisualizationHook(enable=True, interval=3, out_dir=str(out))
     for _ in range(2):  # a second run starts from the first sample again
-        hook.before_test_epoch(RUNNER)
+        getattr(hook, f'before_{mode}_epoch')(RUNNER)
         for index, size in enumerate([4, 4, 2]):
             data = batch(tmp_path, 4 * index, size)
-            hook.after_test_iter(RUNNER, index, *data)
+            getattr(hook, f'after_{mode}_iter')(RUNNER, index, *data)
     # samples 0, 3, 6, 9: parity is the folder, half is the name
     assert names(out) == [
-        'class0_0.png_0.png',
-        'class0_3.png_0.png',
-        'class1_1.png_0.png',
-        'class1_4.png_0.png',
+        f'class0_0.png_{step}.png',
+        f'class0_3.png_{step}.png',
+        f'class1_1.png_{step}.png',
+        f'class1_4.png_{step}.png',
     ]
 
 

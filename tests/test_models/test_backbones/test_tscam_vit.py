@@ -20,7 +20,10 @@ from mmpretrain.models.backbones import (
 from mmpretrain.models.utils import MultiheadAttention
 from mmpretrain.registry import MODELS
 
-from projects.scm.models.backbones.attention_tap import attach_taps
+from projects.scm.models.backbones.attention_tap import (
+    DropoutTap,
+    attach_taps,
+)
 from projects.scm.structures import TokenFeatures
 
 CASES = {
@@ -170,6 +173,19 @@ def test_rows_are_the_softmax_of_the_class_query(case):
     torch.testing.assert_close(tokens.cls_attention[:, -1], expected)
 
 
+def test_rows_are_those_of_explicit_weights(case):
+    backbone, _, _ = case
+    if not isinstance(backbone._taps[0], DropoutTap):
+        pytest.skip('has fused attention; see above')
+    seen = []
+    for tap in backbone._taps:
+        tap.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    tokens = features(backbone, torch.randn(2, 3, 64, 64))
+    rows = torch.stack([weights[:, :, 0].mean(1) for weights in seen], 1)
+    expected = rows[..., backbone.num_extra_tokens :].unflatten(-1, (4, 4))
+    torch.testing.assert_close(tokens.cls_attention, expected)
+
+
 def test_taken_rows_sum_to_one(case):
     backbone, _, _ = case
     rows = []
@@ -200,6 +216,7 @@ def test_sizes_other_than_the_trained_one(case):
     tokens = features(backbone, torch.randn(1, 3, 48, 96))
     assert tokens.patch.shape == (1, 32, 3, 6)
     assert tokens.cls_attention.shape == (1, 3, 3, 6)
+    assert tokens.input_hw == (48, 96)
 
 
 def test_map_is_row_major_for_non_square_inputs(case):

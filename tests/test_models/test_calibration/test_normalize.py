@@ -84,3 +84,17 @@ def test_min_max_of_a_tiny_range_stays_finite():
     x = (torch.arange(9.0).view(1, 3, 3) * 1e-36).requires_grad_()
     min_max(x).square().sum().backward()
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ('extent', 'counts'), [(1e-39, False), (3e-29, False), (4e-29, True)]
+)
+def test_ranges_whose_reciprocal_could_overflow_are_none(extent, counts):
+    """Up to finfo.tiny ** 0.75, which is 3.57e-29."""
+    x = (torch.tensor([[0.0, 0.5, 1.0]]) * extent).requires_grad_()
+    y = min_max(x)
+    y.square().sum().backward()
+    expected = torch.tensor([[0.0, 0.5, 1.0]]) * counts
+    torch.testing.assert_close(y, expected, rtol=1e-6, atol=0)
+    assert x.grad.isfinite().all()
+    assert x.grad.any() == counts

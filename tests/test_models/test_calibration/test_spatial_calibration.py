@@ -77,6 +77,16 @@ def test_a_block_alone_is_a_stack_of_one(parity_dir):
     assert relative(f.detach().flatten(1), figures['F1']) < 1e-9
 
 
+def test_no_iterations_start_with_alpha_lambda():
+    semantic, attention = inputs(dtype=torch.float64)
+    ours = SpatialCalibration((0, 1)).double()(semantic, attention)
+    oracle = dense_calibration(
+        semantic, attention, (0, 1), (1.0, 1.0), (0.5, 0.5)
+    )
+    for mine, theirs in zip(ours, oracle, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
 @pytest.mark.parametrize(('height', 'width'), [(14, 14), (5, 9), (1, 6)])
 def test_equals_the_dense_oracle_in_float32(height, width):
     semantic, attention = inputs(height=height, width=width)
@@ -119,6 +129,18 @@ def test_float32_gradients_are_as_good_as_those_of_the_dense_form(smooth):
         theirs.append((gradient(dense, torch.float32) - exact).norm())
     # Rounding is luck in a single case, so the geometric means compare.
     assert torch.stack(ours).log().mean() <= torch.stack(theirs).log().mean()
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_is_left(dtype):
+    semantic, attention = (x.detach().to(dtype) for x in inputs())
+    module = SpatialCalibration((4,))
+    expected = module(semantic.float(), attention.float())
+    for mine, theirs in zip(
+        module(semantic, attention), expected, strict=True
+    ):
+        assert mine.dtype == torch.float32
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_autocast_is_left():
@@ -201,6 +223,29 @@ def test_lambda_and_beta_learn():
     for block in module.blocks:
         assert block.lambda_.grad.abs() > 0
         assert block.beta.grad.abs() > 0
+
+
+def test_a_negative_beta_turns_the_filter_around():
+    """z − tanh z is odd, so what is o with β is 1 − o with −β."""
+    semantic, attention = inputs(dtype=torch.float64)
+    found = [
+        ActivationDiffusionBlock(beta=beta).double()(semantic, attention)[1]
+        for beta in (0.4, -0.4)
+    ]
+    plus, minus = (f - attention for f in found)
+    torch.testing.assert_close(minus, 1 - plus)
+
+
+def test_images_of_a_batch_are_alone():
+    """Another range of attention beside it changes nothing."""
+    semantic, attention = inputs(dtype=torch.float64)
+    attention = attention.detach() * torch.tensor([1.0, 0.2]).view(2, 1, 1)
+    module = SpatialCalibration().double()
+    together = module(semantic, attention)
+    for i in range(2):
+        alone = module(semantic[i : i + 1], attention[i : i + 1])
+        for mine, theirs in zip(together, alone, strict=True):
+            torch.testing.assert_close(mine[i], theirs[0])
 
 
 def test_many_iterations_are_an_exact_solve():

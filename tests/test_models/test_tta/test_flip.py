@@ -55,10 +55,33 @@ def test_maps_are_flipped_back(tta, flips):
     assert not merged.get('flip')
 
 
+def test_scores_and_maps_are_means(tta):
+    image, head = torch.randn(1, 3, 64, 64), tta.module.head
+    (merged,) = run(tta, image, [False, True])
+    labels = merged.score_map_labels[None]
+    with torch.no_grad():
+        plain, mirrored = (
+            tta.module.extract_feat(view) for view in (image, image.flip(-1))
+        )
+        scores = head.class_scores(plain) + head.class_scores(mirrored)
+        maps = head.score_maps(plain, labels)
+        maps = maps + head.score_maps(mirrored, labels).flip(-1)
+    torch.testing.assert_close(merged.pred_score, scores[0] / 2)
+    torch.testing.assert_close(merged.score_maps, maps[0] / 2)
+
+
 def test_views_it_cannot_merge(tta):
     image = torch.randn(1, 3, 64, 64)
     with pytest.raises(ValueError, match='without flip'):
         run(tta, image, [True])
+    upside_down = view(True)
+    upside_down.set_metainfo(dict(flip_direction='vertical'))
+    data = dict(
+        inputs=[[image[0]], [image[0].flip(-2)]],
+        data_samples=[[view(False)], [upside_down]],
+    )
+    with pytest.raises(ValueError, match=r"only, .*flip_direction='vertical'"):
+        tta.test_step(data)
 
 
 def test_needs_a_localisation_head(build_classifier):

@@ -10,6 +10,13 @@ found the boxes, :func:`record_box` takes the place of :func:`record_image`.
 
 from projects.scm.structures import otsu_cut
 
+from .bootstrap import (
+    DRAWS,
+    LEVEL,
+    Interval,
+    bootstrap_interval,
+    paired_bootstrap,
+)
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
 from .image_record import ImageRecord, have_boxes, record_box, record_image
@@ -48,16 +55,20 @@ from .thresholds import (
 
 __all__ = [
     'DEFAULT_PROTOCOLS',
+    'DRAWS',
     'ERROR_KINDS',
+    'LEVEL',
     'PROTOCOLS',
     'CutBoxes',
     'EvaluationPlan',
     'Figure',
     'ImageRecord',
+    'Interval',
     'Measure',
     'Protocol',
     'Summary',
     'ThresholdChoice',
+    'bootstrap_interval',
     'box_floors',
     'boxes_at_cuts',
     'boxes_at_thresholds',
@@ -71,6 +82,7 @@ __all__ = [
     'load_thresholds',
     'merge_masks',
     'otsu_cut',
+    'paired_bootstrap',
     'peak_pixel_iou',
     'pixel_curves',
     'pixel_histograms',

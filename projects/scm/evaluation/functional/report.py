@@ -3,18 +3,26 @@
 
 from collections.abc import Sequence
 
+from .bootstrap import DRAWS, LEVEL, Interval
 from .summary import Figure, Summary
 
 HEADER = (
     'protocol',
     'metric',
     'value',
+    f'{LEVEL:.0%} interval',
     'threshold',
     'chosen by',
     'oracle',
     'otsu',
     'full image',
     'centred square',
+)
+
+#: How intervals were made.
+INTERVALS = (
+    f'Intervals: bootstrap over the images, percentiles of {DRAWS:,} draws, '
+    'thresholds as they were chosen.'
 )
 
 #: Why there are no localization figures.
@@ -27,12 +35,14 @@ NO_BOXES = (
 NO_NUMBER = {'otsu': 'per map', 'none': ''}
 
 
-def _align(rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, text to the left, numbers to the right."""
+def _align(
+    rows: Sequence[Sequence[str]], left: Sequence[int] = (0, 1, 5)
+) -> str:
+    """Columns of equal width, some to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         '  '.join(
-            cell.ljust(width) if i in (0, 1, 4) else cell.rjust(width)
+            cell.ljust(width) if i in left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -41,7 +51,13 @@ def _align(rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join(lines)
 
 
-def _figure_row(summary: Summary, key: str, figure: Figure) -> list[str]:
+def _interval(interval: Interval) -> str:
+    return f'{interval.low:.1f} to {interval.high:.1f}'
+
+
+def _figure_row(
+    summary: Summary, key: str, figure: Figure, interval: Interval
+) -> list[str]:
     if figure.threshold is not None:
         threshold = f'{figure.threshold:.4g}'
     else:
@@ -55,6 +71,7 @@ def _figure_row(summary: Summary, key: str, figure: Figure) -> list[str]:
         summary.protocol.name,
         key,
         f'{figure.value:.2f}',
+        _interval(interval),
         threshold,
         str(summary.choice),
         oracle,
@@ -79,27 +96,32 @@ def format_table(
     """
     rows: list[list[str]] = [list(HEADER)]
     for summary in summaries:
+        intervals = summary.intervals()
         for key, value in summary.classification.items():
-            blanks = [''] * (len(HEADER) - 3)
-            rows.append([summary.protocol.name, key, f'{value:.2f}', *blanks])
+            cells = [f'{value:.2f}', _interval(intervals[key])]
+            blanks = [''] * (len(HEADER) - 4)
+            rows.append([summary.protocol.name, key, *cells, *blanks])
         for key, figure in summary.figures.items():
-            rows.append(_figure_row(summary, key, figure))
+            rows.append(_figure_row(summary, key, figure, intervals[key]))
     name = f'split {split!r}' if split else 'a split without name'
     if not any(summary.figures for summary in summaries):
         lines = [
             f'Classification on {name}, {summaries[0].num_images} images, '
             'percent.',
+            INTERVALS,
             NO_BOXES,
         ]
         if len(rows) > 1:
             # The same in all protocols: of the images alone.
             kept = len(summaries[0].classification)
-            lines.insert(1, _align([row[1:3] for row in rows[: kept + 1]]))
+            cut = [row[1:4] for row in rows[: kept + 1]]
+            lines.insert(1, _align(cut, left=[0]))
         return '\n'.join(lines)
     lines = [
         f'Localization on {name}, {summaries[0].num_images} images, percent. '
         'The floors are boxes that ignore the image, whatever the class.',
         _align(rows),
+        INTERVALS,
     ]
     for summary in summaries:
         if summary.errors:

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from .bootstrap import Interval, bootstrap_interval
 from .error_breakdown import ERROR_KINDS
 from .floors import box_floors
 from .image_record import ImageRecord, have_boxes
 from .plan import EvaluationPlan
 from .protocols import Measure, Protocol
 from .thresholds import ThresholdChoice
+
+CLASSIFICATION = ('top1_cls_acc', 'top5_cls_acc')
 
 
 @dataclass
@@ -76,6 +79,8 @@ class Summary:
             predicted class, or there are no boxes.
         errors_of: The figure whose threshold the errors belong to.
         gt_labels: (n,) int64, true classes in the order of ``Figure.hits``.
+        ranks: (n,) places of the true classes among the best five, -1 if not
+            among them; None if there is no ranking.
     """
 
     protocol: Protocol
@@ -88,6 +93,24 @@ class Summary:
     errors: dict[str, float]
     errors_of: str | None
     gt_labels: np.ndarray = field(repr=False)
+    ranks: np.ndarray | None = field(default=None, repr=False)
+
+    def hits(self) -> dict[str, np.ndarray]:
+        """(n,) hits of the images, of every accuracy by its name."""
+        found = {}
+        if self.ranks is not None:
+            found = dict(
+                zip(
+                    CLASSIFICATION,
+                    (self.ranks == 0, self.ranks >= 0),
+                    strict=True,
+                )
+            )
+        return {**found, **{k: f.hits for k, f in self.figures.items()}}
+
+    def intervals(self) -> dict[str, Interval]:
+        """Bootstrap intervals of every accuracy, by its name."""
+        return {k: bootstrap_interval(hits) for k, hits in self.hits().items()}
 
     def metrics(self) -> dict[str, float]:
         """Numbers by name, for logs.
@@ -134,7 +157,7 @@ class Summary:
 
     def to_dict(self, per_class: bool = True) -> dict[str, Any]:
         """Everything as plain numbers, lists and strings, for JSON."""
-        grid = self.protocol.grid
+        grid, intervals = self.protocol.grid, self.intervals()
         result = {
             'protocol': self.protocol.name,
             'num_images': self.num_images,
@@ -142,6 +165,7 @@ class Summary:
             'num_moved_boxes': self.num_moved_boxes,
             'threshold_choice': str(self.choice),
             'classification': self.classification,
+            'intervals': {k: [i.low, i.high] for k, i in intervals.items()},
             'figures': {
                 key: {
                     'value': figure.value,
@@ -240,6 +264,7 @@ def _summarize_protocol(
             key=lambda pair: pair[0] != 0.5,
         ):
             figures[measure.key(iou)] = part
+    ranks = [record.rank for record in records]
     errors, errors_of = _errors(protocol, thresholds, records, figures)
     return Summary(
         protocol=protocol,
@@ -252,6 +277,7 @@ def _summarize_protocol(
         errors=errors,
         errors_of=errors_of,
         gt_labels=np.array([record.gt_label for record in records]),
+        ranks=None if None in ranks else np.array(ranks),
     )
 
 
@@ -320,8 +346,8 @@ def _classification(records: Sequence[ImageRecord]) -> dict[str, float]:
     if None in ranks:
         return {}
     return {
-        'top1_cls_acc': sum(r == 0 for r in ranks) * 100.0 / len(ranks),
-        'top5_cls_acc': sum(r >= 0 for r in ranks) * 100.0 / len(ranks),
+        name: sum(0 <= r < best for r in ranks) * 100.0 / len(ranks)
+        for name, best in zip(CLASSIFICATION, (1, 5), strict=True)
     }
 
 
