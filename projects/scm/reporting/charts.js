@@ -50,7 +50,7 @@ function drawCurves() {
       [0, .2, .4, .6, .8, 1], 'threshold τ', 100, [0, 25, 50, 75, 100]);
     DATA.floors.forEach(([name, value], line) => svg.append(
       el('line', { class: 'floor', x1: LEFT, x2: W - RIGHT, y1: y(value), y2: y(value) }),
-      el('text', { class: 'floor', x: W - RIGHT, y: y(value) + (line ? 13 : -4), 'text-anchor': 'end' },
+      el('text', { class: 'floor', x: W - RIGHT, y: y(value) + (line && value > 10 ? 13 : -4), 'text-anchor': 'end' },
         `${name} ${value.toFixed(0)} %, IoU 0.5`)));
     for (const run of RUNS) {
       run.curves[k].forEach((values, line) => svg.append(el('path', {
