@@ -500,7 +500,7 @@ def main() -> None:
         if not fits(results.get(fault.name), fault)
         and is_meant(fault, args.only)
     ]
-    check_list(every)
+    check_list(faults)
     import_framework()
     with tempfile.TemporaryDirectory(prefix='mutants-') as folder:
         copy = Copy(Path(folder))

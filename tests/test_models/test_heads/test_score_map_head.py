@@ -53,6 +53,15 @@ def test_maps_that_are_the_same_for_every_class():
     )
 
 
+def test_labels_of_some_samples_are_labels_of_none():
+    for out in predict(torch.arange(8.0).repeat(2, 1), [sample(1), sample()]):
+        assert out.score_map_labels.tolist() == [7, 6, 5, 4, 3]
+
+
+def test_the_default_threshold_is_that_of_tscam():
+    assert SCMHead(4, 3).box_cfg == dict(threshold=0.1)
+
+
 def test_devices_rank_as_numpy():
     torch.manual_seed(0)
     scores = torch.randint(0, 4, (64, 50)).float()  # nearly all are ties
@@ -133,8 +142,9 @@ def test_padding_is_refused():
         head.predict(tokens((64, 64)), [sample(), sample()])
     # Pictures of two sizes, of which one was padded to the other's.
     small = dict(img_shape=(40, 30), scale_factor=(0.5, 0.5))
+    message = 'is 30x40, but the model was given 40x40: the data prepr.* pads'
     for hw in (None, (40, 40)):
-        with pytest.raises(ValueError, match='the data preprocessor pads'):
+        with pytest.raises(ValueError, match=message):
             head.predict(tokens(hw), [sample(), sample(**small)])
 
 
