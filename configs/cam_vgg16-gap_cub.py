@@ -6,6 +6,7 @@ model = dict(
         _delete_=True,
         type='VGG',
         depth=16,
+        with_last_pool=False,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='https://mmassets.onedl.ai/mmclassification/v0/vgg/'

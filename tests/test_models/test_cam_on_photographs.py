@@ -41,6 +41,7 @@ def load_by_order(model, weights):
 
 @pytest.mark.optional
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_cam_is_above_the_best_centred_square(repo, external_data, tmp_path):
     pytest.importorskip('timm')
     data = external_data / 'data' / 'imagewoof'
