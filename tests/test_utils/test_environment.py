@@ -285,3 +285,29 @@ def test_other_transformers_are_left_alone(tmp_path, repo, version) -> None:
     )
     done = run_python(code, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ('None\n', '')
+
+
+def test_what_nobody_asked_for_is_not_imported(tmp_path, repo) -> None:
+    """The compiler and transformers load when they are used."""
+    done = run_python(
+        f'import sys; sys.path[:0] = [{str(repo)!r}]\n'
+        'import projects.scm.utils.prepared\n'
+        'import torch\n'
+        'assert "torch._dynamo" not in sys.modules\n'
+        'assert "torch._dynamo.utils" not in sys.modules\n'
+        'module = sys.modules["torchvision.ops.roi_align"]\n'
+        'asked = module.is_compile_supported("cpu")\n'
+        'import torch._dynamo.utils as utils\n'
+        'assert asked == utils.is_compile_supported("cpu")\n'
+        'from importlib.util import find_spec\n'
+        'if find_spec("transformers"):\n'
+        '    assert "transformers" not in sys.modules\n'
+        '    from mmengine.registry import OPTIMIZERS\n'
+        '    weights = [torch.nn.Parameter(torch.ones(1))]\n'
+        '    made = OPTIMIZERS.build(dict(type="Adafactor", params=weights))\n'
+        '    import transformers\n'
+        '    assert type(made) is transformers.Adafactor\n'
+        'print("done")\n',
+        cwd=tmp_path,
+    )
+    assert done.stdout.splitlines()[-1:] == ['done'], done.stderr

@@ -25,10 +25,12 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 #: Modules needed: lowest version (included), highest (excluded), and what
 #: to give to pip. Both package lines have these module names.
@@ -99,11 +101,17 @@ def prepare_environment() -> None:
     check_projects_package(sys.modules.get('projects'))
     check_package_lines(installed_distributions(UPSTREAM_LINE + ONEDL_LINE))
     prepare_torchvision()
-    leave_out_multimodal_models()
-    with without_known_lines(), without_module('mmdet'):
+    unneeded = ['mmdet']
+    if leave_out_multimodal_models():
+        unneeded.append('transformers')
+    with ExitStack() as stack:
+        stack.enter_context(without_known_lines())
+        for name in unneeded:
+            stack.enter_context(without_module(name))
         check_module_versions()
         importlib.import_module('mmpretrain.datasets')
         importlib.import_module('mmpretrain.models')
+    offer_adafactor()
     _done = True
 
 
@@ -292,6 +300,70 @@ def without_module(name: str) -> Iterator[None]:
         del sys.modules[name]
 
 
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Import torchvision without ``torch._dynamo``, unless it is loaded.
+
+    ``torchvision.ops`` takes one function of it, to be called within a
+    compiled function, and the import takes as long as that of all of torch.
+    Whatever is looked up in the modules that stand in for it loads it.
+    """
+    package, utils = 'torch._dynamo', 'torch._dynamo.utils'
+    spec = importlib.util.find_spec('torch')
+    if package in sys.modules or spec is None or spec.origin is None:
+        yield
+        return
+    standing_in = {name: ModuleType(name) for name in (package, utils)}
+
+    def remove() -> None:
+        for name, module in standing_in.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+    def load(name: str) -> ModuleType:
+        remove()
+        return importlib.import_module(name)
+
+    standing_in[package].__path__ = [str(Path(spec.origin).parent / '_dynamo')]
+
+    def look_up(name: str, key: str) -> Any:
+        if key.startswith('__'):  # inspect looks at all modules
+            raise AttributeError(key)
+        return getattr(load(name), key)
+
+    for name, module in standing_in.items():
+        module.__getattr__ = partial(look_up, name)
+    standing_in[utils].is_compile_supported = lambda device: load(
+        utils
+    ).is_compile_supported(device)
+    sys.modules.update(standing_in)
+    try:
+        yield
+    finally:
+        remove()
+
+
+def offer_adafactor() -> None:
+    """Register the optimizer of transformers, which loads when it is built.
+
+    MMEngine registers it as ``Adafactor`` where transformers is installed,
+    which it imports for that.
+    """
+    from mmengine.registry import OPTIMIZERS
+
+    if (
+        'Adafactor' in OPTIMIZERS.module_dict
+        or importlib.util.find_spec('transformers') is None
+    ):
+        return
+
+    @OPTIMIZERS.register_module(name='Adafactor')
+    def build_adafactor(params: Iterable, **options: Any) -> Any:
+        from transformers import Adafactor
+
+        return Adafactor(params, **options)
+
+
 def prepare_torchvision() -> None:
     """Make ``import torchvision``, which mmpretrain needs, work.
 
@@ -322,6 +394,8 @@ def prepare_torchvision() -> None:
         )
     problem = load_torchvision_library(Path(spec.origin).parent)
     if problem is None:
+        with without_compiler():
+            importlib.import_module('torchvision')
         return
     if torch.backends.cuda.is_built():
         raise BrokenEnvironmentError(torchvision_message(problem))
@@ -334,7 +408,8 @@ def prepare_torchvision() -> None:
     for schema in missing:
         _schemas.define(schema)
     try:
-        import torchvision  # noqa: F401
+        with without_compiler():
+            importlib.import_module('torchvision')
     except (ImportError, RuntimeError, AttributeError) as error:
         raise BrokenEnvironmentError(torchvision_message(error)) from error
 
@@ -375,7 +450,7 @@ def torchvision_message(problem: Exception) -> str:
     )
 
 
-def leave_out_multimodal_models() -> None:
+def leave_out_multimodal_models() -> bool:
     """Let mmpretrain load beside a transformers that is too new for it.
 
     mmpretrain imports its multimodal models (BLIP, LLaVA and others) where
@@ -385,6 +460,9 @@ def leave_out_multimodal_models() -> None:
     in one module, which is loaded here before all others and told what it
     finds without transformers: the models are known, and building one ends in
     an error of mmpretrain.
+
+    Returns:
+        bool: Whether they are left out.
     """
     version = installed_distributions(['transformers']).get('transformers')
     if (
@@ -392,20 +470,20 @@ def leave_out_multimodal_models() -> None:
         or int(version.partition('.')[0]) < TRANSFORMERS_TOO_NEW
         or 'mmpretrain.models' in sys.modules
     ):
-        return
+        return False
     name = 'mmpretrain.utils.dependency'
     module = sys.modules.get(name)
     if module is None:
         spec = importlib.util.find_spec('mmpretrain')
         if spec is None or spec.origin is None:
-            return  # what is missing is told by check_module_versions
+            return False  # what is missing is told by check_module_versions
         file = Path(spec.origin).parent / 'utils' / 'dependency.py'
         spec = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[name] = module
     if not module.WITH_MULTIMODAL:
-        return
+        return True
     module.WITH_MULTIMODAL = False
     logging.getLogger(_PACKAGE).warning(
         "mmpretrain's multimodal models are left out: they need transformers "
@@ -413,3 +491,4 @@ def leave_out_multimodal_models() -> None:
         TRANSFORMERS_TOO_NEW,
         version,
     )
+    return True
