@@ -5,6 +5,10 @@ import pytest
 from mmengine.config import Config
 from mmpretrain.registry import DATASETS
 
+from projects.scm.comparison.running import finished_results
+from projects.scm.comparison.spec import read_comparison
+from projects.scm.comparison.tables import COLUMNS
+
 SETS = {'cub50': (50, 1500, 1389), 'imagewoof': (10, 2000, 500)}
 
 
@@ -42,3 +46,26 @@ def test_sets_are_what_the_page_says(repo, external_data, dataset):
         assert len(built) == size
         assert len(built.metainfo['classes']) == classes
         assert built[0]['data_samples'].gt_label < classes
+
+
+def test_committed_results_are_those_of_the_page(repo):
+    """Figures of ``docs/results.md``, from the files beside it."""
+    comparison = read_comparison(repo / 'configs/comparisons/first_epoch.yml')
+    folder = repo / 'docs/benchmarks/compare/first_epoch'
+    results = finished_results(comparison, folder)
+    assert len(results) == len(list(folder.glob('*.json'))) > 0
+    page = (repo / 'docs/results.md').read_text('utf-8')
+    columns = (
+        'Top-1 Loc',
+        'Top-5 Loc',
+        'GT-known',
+        'MaxBoxAcc',
+        'MaxBoxAccV2',
+    )
+    for result in results:
+        name = {'scm': 'SCM', 'tscam': 'TS-CAM'}[result.method]
+        figures = [
+            f'{result.last.hits(COLUMNS[head], "oracle").mean() * 100:.1f}'
+            for head in columns
+        ]
+        assert f'| {name} | oracle | {" | ".join(figures)} |' in page
