@@ -152,7 +152,7 @@ step 'check'
 (cd / && "$venv/bin/python" -c '
 import sys
 
-import projects.scm.version
+import projects.scm.register
 import mmcv, mmengine, mmpretrain, torch, torchvision
 
 for module in (torch, torchvision, mmengine, mmcv, mmpretrain):
