@@ -7,8 +7,8 @@
 # than timm's model of the same weights. Where both norms are alike, as they
 # are at the start of a training, nothing is seen.
 #
-# Seen with onedl-mmpretrain 1.3.6,
-# timm 1.0.31, torch 2.13.0 on Python 3.11: "norms without a gradient: 4 of 4
+# Seen with onedl-mmpretrain 1.3.6, timm 1.0.31 and torch 2.13.0 on Python
+# 3.11: "norms without a gradient: 4 of 4
 # second ones; largest difference of tokens from timm's: 0.67" (2 layers of 32
 # channels). Exits with 1 if that is no longer so.
 set -euo pipefail

@@ -3,7 +3,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from urllib.parse import unquote
 
+#: Before the path of a file in Label Studio's local storage, which is quoted.
+_LOCAL_FILES = '/data/local-files/?d='
 _EXTENSIONS = ('jpg', 'jpeg', 'png', 'bmp', 'webp', 'tif', 'tiff', 'gif')
 
 
@@ -11,9 +14,10 @@ class ImageNames:
     """Images by what they may be called.
 
     A name is the path of an image or the end of it, whatever stands before
-    (``images/``, an absolute folder), with slashes or backslashes, with its
-    extension or without, in capital letters or small ones, as long as it
-    means one image; the longest end that fits any image counts.
+    (``images/``, an absolute folder, the address of Label Studio's local
+    storage), with slashes or backslashes, with its extension or without, in
+    capital letters or small ones, as long as it means one image; the longest
+    end that fits any image counts.
 
     Args:
         paths: Paths of the images, with slashes.
@@ -92,6 +96,9 @@ def _forms(end: str) -> tuple[str, ...]:
 
 def _ends(path: str) -> Iterable[str]:
     """A path and its ends, the longest first."""
+    _, local, quoted = path.partition(_LOCAL_FILES)
+    if local:
+        path = unquote(quoted)
     parts = [
         part
         for part in path.replace('\\', '/').split('/')
