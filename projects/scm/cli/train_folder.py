@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -183,8 +184,11 @@ def main(argv: Sequence[str]) -> None:
     """
     args = parse_args(argv)
     folder = Path(args.folder)
-    out = Path(args.out or Path('work_dirs', folder.resolve().name))
-    config, data = out / 'config.py', out / 'data'
+    name = folder.resolve().name
+    out = Path(args.out or Path('work_dirs', name))
+    # Runs are called by their config; its name is one of Python's.
+    config = out / f'{re.sub(r"[^0-9A-Za-z_-]+", "_", name)}.py'
+    data, work_dir = out / 'data', out / 'training'
     if config.exists() and not args.resume:
         sys.exit(
             f'ERROR: {out} holds a run already; --resume goes on with it, '
@@ -195,11 +199,14 @@ def main(argv: Sequence[str]) -> None:
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(_make_config(args, config, data), encoding='utf-8')
     resume = ['--resume'] if args.resume else []
-    _step('Train', 'train.py', config, '--work-dir', out, *resume)
-    checkpoint = (out / 'last_checkpoint').read_text().strip()
-    predictions = out / 'predictions.pkl'
-    _step('Test', 'test.py', config, checkpoint, '--out', predictions,
-          '--work-dir', out)  # fmt: skip
+    # Not beside the config: MMEngine would write the whole one over it.
+    _step('Train', 'train.py', config, '--work-dir', work_dir, *resume)
+    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+    predictions = out / f'{config.stem}.pkl'
+    _step(
+        *('Test', 'test.py', config, checkpoint),
+        *('--out', predictions, '--work-dir', work_dir),
+    )
     page = out / 'report.html'
     _step('Page', 'analysis_tools/report.py', predictions, '--out', page)
     found = out / 'boxes'
