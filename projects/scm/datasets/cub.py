@@ -63,6 +63,8 @@ class CUBLocalization(LocalizationMixin, CUB):
         pixel_cache (str, optional): Folder of pixels that
             ``tools/dataset_converters/make_pixel_cache.py`` has made; see
             docs/datasets.md. Defaults to None, images are decoded.
+        allow_outside (bool): Whether listed images may lie outside of
+            ``data_prefix``, by absolute paths or ``..``. Defaults to False.
         **kwargs: Other arguments of ``mmpretrain.datasets.CUB``.
 
     Raises:
@@ -90,6 +92,7 @@ class CUBLocalization(LocalizationMixin, CUB):
         classes: str | Sequence[str] | None = None,
         lazy_init: bool = False,
         pixel_cache: str | None = None,
+        allow_outside: bool = False,
         **kwargs: Any,
     ) -> None:
         splits = (
@@ -118,6 +121,7 @@ class CUBLocalization(LocalizationMixin, CUB):
         self.meta_root = (
             None if meta_root is None else self._resolve(meta_root)
         )
+        self.allow_outside = allow_outside
         self._init_localization(split, with_boxes, lazy_init, pixel_cache)
 
     def load_data_list(self) -> Sequence[dict]:

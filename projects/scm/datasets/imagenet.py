@@ -74,6 +74,8 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         pixel_cache (str, optional): Folder of pixels that
             ``tools/dataset_converters/make_pixel_cache.py`` has made; see
             docs/datasets.md. Defaults to None, images are decoded.
+        allow_outside (bool): Whether listed images may lie outside of
+            ``data_prefix``, by absolute paths or ``..``. Defaults to False.
         **kwargs: Other arguments of ``mmpretrain.datasets.ImageNet``.
 
     Raises:
@@ -99,6 +101,7 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         ann_file: str = '',
         lazy_init: bool = False,
         pixel_cache: str | None = None,
+        allow_outside: bool = False,
         **kwargs: Any,
     ) -> None:
         splits = ['train', 'val'] + ['test'] * (meta_root is not None)
@@ -125,6 +128,7 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
             None if meta_root is None else self._resolve(meta_root)
         )
         self.xml_root = None if xml_root is None else self._resolve(xml_root)
+        self.allow_outside = allow_outside
         self._init_localization(split, with_boxes, lazy_init, pixel_cache)
         if meta_root is not None:
             self._metainfo['split'] = METADATA_SETS[split]

@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
-from .annotations import AnnotationTable
+from .annotations import AnnotationTable, check_inside
 from .transforms import (
     LoadCachedImage,
     check_box_transforms,
@@ -56,6 +56,8 @@ class LocalizationMixin:
 
     #: How the images are laid out, for messages.
     LAYOUT: str = ''
+    #: Whether listed images may lie outside of the folder of the images.
+    allow_outside: bool = False
 
     _cached: LoadCachedImage | None = None
 
@@ -118,7 +120,13 @@ class LocalizationMixin:
         return path if is_abs(path) else join_path(self.data_root, path)
 
     def _locate(self, table: AnnotationTable) -> AnnotationTable:
-        """Put the image folder before the paths of a table."""
+        """Put the image folder before the paths of a table.
+
+        Raises:
+            ValueError: If a listed path leaves that folder.
+        """
+        if not self.allow_outside:
+            check_inside(table.paths, self.img_prefix)
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
         table.locate = _Locator(partial(backend.join_path, self.img_prefix))
         return table

@@ -14,6 +14,7 @@ from .coco_json import read_coco
 from .cub_files import CUB_LAYOUT, read_cub
 from .image_list import read_image_list
 from .image_names import ImageNames
+from .inside import check_inside, leaves_folder
 from .problems import AnnotationError, Problems
 from .voc_xml import (
     VOCAnnotation,
@@ -44,6 +45,8 @@ __all__ = [
     'Mask',
     'Problems',
     'VOCAnnotation',
+    'check_inside',
+    'leaves_folder',
     'read_boxes',
     'read_class_labels',
     'read_class_names',
