@@ -20,9 +20,11 @@ from .wsol_detector import WSOLDetector  # noqa: E402
 
 METRICS.register_module(module=WSOLEvaluator)
 # The layer of detectors that mmpretrain has where it finds mmdet, which is
-# hidden from it when projects.scm loads it.
-importlib.reload(
-    importlib.import_module('mmpretrain.models.utils.res_layer_extra_norm')
+# hidden from it when projects.scm loads it first.
+_layer = importlib.import_module(
+    'mmpretrain.models.utils.res_layer_extra_norm'
 )
+if _layer.ResLayerExtraNorm is None:
+    importlib.reload(_layer)
 
 __all__ = ['WSOLDetector', 'WSOLEvaluator', 'require_mmcv_ops']
