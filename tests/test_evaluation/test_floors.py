@@ -52,6 +52,16 @@ def test_any_box_of_an_image_counts():
     assert box_floors(boxes, [0.5])['full_image'] == [100]
 
 
+def test_an_overlap_of_exactly_the_threshold_is_a_hit():
+    boxes = [np.array([[0, 0, 9, 4]])]
+    assert box_floors(boxes, [0.5, 0.51], (10, 10))['full_image'] == [100, 0]
+
+
+def test_a_frame_has_a_width_and_a_height():
+    boxes = [np.array([[0, 0, 19, 4]])]
+    assert box_floors(boxes, [0.9], (20, 5))['full_image'] == [100]
+
+
 def test_centred_squares():
     squares = centred_squares((224, 224))
     assert squares[0].tolist() == [111, 111, 113, 113]

@@ -112,6 +112,11 @@ def test_merge_masks():
     assert merge_masks([second], frame_size_wh=(4, 4)).sum() == 1
 
 
+def test_half_is_no_foreground():
+    mask = np.array([[0.5, 0.51]])
+    assert merge_masks([mask], frame_size_wh=(2, 1)).tolist() == [[0, 1]]
+
+
 def test_refuses():
     mask = np.zeros((2, 2), np.uint8)
     with pytest.raises(ValueError, match='no mask'):

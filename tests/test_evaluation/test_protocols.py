@@ -159,6 +159,7 @@ class TestPlan:
             ({'protocol': []}, 'different names'),
             ({'iou_thresholds': (0.3, 0.7)}, '0.5 among'),
             ({'iou_thresholds': (0.5, 1.5)}, r'\(0, 1\]'),
+            ({'iou_thresholds': (0, 0.5)}, r'\(0, 1\]'),
             ({'threshold': 'best'}, "'best'"),
         ],
     )

@@ -154,7 +154,40 @@ def test_mean_over_ious(few):
     (fixed,) = evaluate(
         few, 'wsoleval', threshold=ThresholdChoice('fixed', 0.2)
     )
-    assert fixed.figures['max_box_acc_v2'].threshold == 0.2
+    mean = fixed.figures['max_box_acc_v2']
+    assert mean.threshold == 0.2
+    metrics = fixed.metrics()
+    assert metrics['max_box_acc_v2_oracle_gap'] == mean.oracle_gap > 0
+    assert 'max_box_acc_v2_iou30_oracle_gap' not in metrics
+
+
+def test_floors_of_figures_bear_their_names(few):
+    """An object that fills its image, which no centred square does."""
+    image = dict(few[0], gt_boxes=[[0, 0, 100, 50]], image_size_wh=(100, 50))
+    (summary,) = evaluate([image], 'scm', frame_size=(100, 50))
+    for figure in summary.figures.values():
+        assert figure.floor_full_image == 100
+    figure = summary.figures['top1_loc_iou70']
+    assert figure.floor_centred_square == 100
+    image['gt_boxes'] = [[40, 15, 61, 36]]
+    (summary,) = evaluate([image], 'scm', frame_size=(100, 50))
+    figure = summary.figures['top1_loc_iou70']
+    assert (figure.floor_full_image, figure.floor_centred_square) == (0, 100)
+
+
+def test_otsu_is_no_oracle(few):
+    """A map that Otsu's threshold cuts right and no one of the grid."""
+    score_map = np.full((1, 40, 40), 0.2)
+    score_map[0, 10:30, 10:30] = 0.8
+    score_map[0, 0], score_map[0, 11, 11] = 0, 1
+    image = dict(few[0], maps=score_map, map_labels=[3], gt_label=3)
+    image.update(ranking=[3], gt_boxes=[[10, 10, 30, 30]])
+    image['image_size_wh'] = (40, 40)
+    protocol = dict(type='scm', step=0.9)
+    (summary,) = evaluate([image], protocol, frame_size=40)
+    figure = summary.figures['top1_loc']
+    assert figure.otsu == 100
+    assert figure.value == figure.oracle == 0
 
 
 def test_thresholds_of_another_split(images, tmp_path):
@@ -190,6 +223,7 @@ def test_otsu(few):
     for figure in summary.figures.values():
         assert figure.threshold is None
         assert figure.value == figure.otsu
+    assert format_table([summary]).count('  per map  ') == len(summary.figures)
     (oracle,) = evaluate(few, 'scm')
     assert {k: f.otsu for k, f in oracle.figures.items()} == {
         k: f.value for k, f in summary.figures.items()

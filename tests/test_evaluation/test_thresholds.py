@@ -92,6 +92,14 @@ def test_refuses(spec, message):
         ThresholdChoice.build(spec)
 
 
+@pytest.mark.parametrize('value', [0, 1])
+def test_both_ends_are_thresholds(value):
+    choice = ThresholdChoice.build({'type': 'fixed', 'value': value})
+    assert choice.threshold_of('scm', 'top1_loc') == value
+    with pytest.raises(ValueError, match=r'\[0, 1\], got -0\.01'):
+        ThresholdChoice.build({'type': 'fixed', 'value': -0.01})
+
+
 def test_numbers_survive_json():
     grid = np.arange(0, 1, 0.001)
     assert json.loads(json.dumps(grid.tolist())) == grid.tolist()
