@@ -43,6 +43,13 @@ def test_runs_are_named_after_their_configs(tmp_path, results):
     build_report([results, other], tmp_path / 'a.html', data_root=root)
     text = (tmp_path / 'a.html').read_text('utf-8')
     assert '<title>scm and other</title>' in text
+    # and those that are called alike by their folders
+    folder = tmp_path / 'tscam'
+    folder.mkdir()
+    alike = other.rename(folder / 'scm.pkl')
+    build_report([results, alike], tmp_path / 'a.html', data_root=root)
+    text = (tmp_path / 'a.html').read_text('utf-8')
+    assert f'<title>{tmp_path.name}/scm and tscam/scm</title>' in text
 
 
 def test_limit_of_the_page_is_kept(tmp_path, results):

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import axe
 import chromium_pipe
 import pytest
 from synthetic_results import (
@@ -372,6 +373,27 @@ def test_fits_the_screen_and_the_colour_scheme(
     assert small == 0
 
 
+@needs_browser
+@axe.needs_axe
+@pytest.mark.optional
+@pytest.mark.parametrize('dark', [False, True])
+@pytest.mark.parametrize(('width', 'mobile'), [(1280, False), (390, True)])
+def test_axe_finds_nothing(browser, page, width, mobile, dark):
+    browser.look(width, 844, dark=dark, mobile=mobile)
+    browser.open(page)
+    browser.run("document.querySelector('#toolbar details').open = true")
+    to_pictures(browser)
+    assert axe.violations(browser) == []
+    browser.run("document.querySelector('.card').click()")
+    browser.settle()
+    assert axe.violations(browser) == []
+    # the check itself sees what is wrong
+    browser.run("document.querySelector('h1').style.color = '#8888'")
+    browser.run("document.getElementById('detail').close()")
+    [line] = axe.violations(browser)
+    assert line.startswith('color-contrast: h1')
+
+
 PLACES = """[...document.querySelectorAll('.card:first-child .box')]
     .map(node => [node.style.left, node.style.width])"""
 
@@ -451,6 +473,9 @@ def test_on_a_phone_every_kind_stands_beside_its_number(browser, page):
         assert name[1] == pytest.approx(number[1], abs=3)
         assert name[2] <= number[0]
         assert words[1] >= name[3] - 1
+    # two runs are seen without moving the table
+    wide = "(n => n.scrollWidth - n.clientWidth)(document.querySelector('%s'))"
+    assert browser.run(wide % '.scroll') == 0
     outside = browser.run(
         """[...document.querySelectorAll('#toolbar *')].filter(n =>
             n.getBoundingClientRect().right > innerWidth).length"""
@@ -480,6 +505,8 @@ def test_a_set_without_boxes(folder, browser):
     choose(browser, 'Threshold', '0.9')
     assert browser.run(PLACES) != chosen
     assert 'No figure says which' in text(browser, '#figures')
+    if axe.SCRIPT:
+        assert axe.violations(browser) == []
     browser.run("document.querySelector('.card').click()")
     assert 'IoU' not in text(browser, '#detail')
     assert browser.problems() == []

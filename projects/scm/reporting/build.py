@@ -57,7 +57,7 @@ def build_report(
         out (str | Path): The page.
         names (Sequence[str], optional): Of the runs. Defaults to None: the
             names of their configs, where they are known and differ, else of
-            the files.
+            the files, with their folders where they are called alike.
         title (str, optional): Defaults to None: the names of the runs.
         protocol (str): Whose boxes and errors are shown. Defaults to
             ``'scm'``.
@@ -134,7 +134,12 @@ def _names(results: Sequence[str | Path], cards: Sequence[RunCard]) -> list:
     configs = [Path(card.config).stem for card in cards]
     if all(configs) and len(set(configs)) == len(configs):
         return configs
-    return [Path(path).stem for path in results]
+    files = [Path(path).resolve() for path in results]
+    stems = [file.stem for file in files]
+    if len(set(stems)) == len(stems):
+        return stems
+    # work_dirs/scm/predictions.pkl: the folder tells them apart
+    return [f'{file.parent.name}/{file.stem}' for file in files]
 
 
 def _made() -> str:

@@ -119,7 +119,6 @@ function drawHistogram() {
         class: 'bin', x: x(k / bins) + 1 + (r * (width - 2)) / RUNS.length,
         width: (width - 2) / RUNS.length, y: y(value), height: y(0) - y(value),
         fill: RUNS[r].color, tabindex: 0, role: 'button',
-        'aria-label': `${RUNS[r].name}, IoU ${low} to ${high}: ${percent(value)}`,
         opacity: state.bin !== '' && (state.bin !== k + '' || state.run !== r) ? .35 : 1,
         onclick: pick,
         onkeydown: (event) => {
@@ -128,7 +127,7 @@ function drawHistogram() {
           pick();
           svgBins()[r * bins + k].focus();
         },
-      }, el('title', {}, `${RUNS[r].name}\nIoU ${low}–${high}\n${percent(value)}`)));
+      }, el('title', {}, `${RUNS[r].name}, IoU ${low} to ${high}: ${percent(value)}`)));
     }));
     svg.setAttribute('role', 'group');
     const mean = (run) => {

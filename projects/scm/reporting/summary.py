@@ -42,14 +42,14 @@ ORACLE_NOTE = (
     '“oracle” thresholds were chosen on the very images they are reported '
     'on: an advantage that no user of the method has.'
 )
-
-
 INTERVALS_NOTE = (
     f'Small figures in brackets: {LEVEL:.0%} intervals of a bootstrap over '
     f'the images, paired for differences of runs (percentiles of {DRAWS:,} '
     'draws, thresholds as they were chosen). A difference whose interval '
     'holds 0 may be chance.'
 )
+
+BEST_NOTE = '● is the largest of a row.'
 
 
 def is_trivial(key: str, num_classes: int) -> bool:
@@ -151,12 +151,15 @@ def summary_table(
         f'</span>{html.escape(name)}</th>'
         for name, color in zip(names, colors, strict=True)
     )
+    intervals_note = INTERVALS_NOTE
+    if len(names) > 1:
+        intervals_note += f' {BEST_NOTE}'
     if not boxed:
-        return _table(head, main) + _note(NO_BOXES) + _note(INTERVALS_NOTE)
+        return _table(head, main) + _note(NO_BOXES) + _note(intervals_note)
     oracle = any(run[0].choice.type == 'oracle' for run in summaries)
     return (
         _table(head, main)
-        + _note(INTERVALS_NOTE)
+        + _note(intervals_note)
         + (_note(ORACLE_NOTE) if oracle else '')
         + _note(_floors_text(summaries[0]))
         + '<details><summary>At the other overlaps</summary>'
@@ -240,7 +243,7 @@ def _interval_text(intervals: Sequence[Interval]) -> str:
             f'\n{lead.value:+.1f} ({lead.low:+.1f} to {lead.high:+.1f}) '
             'to the first run'
         )
-    return text
+    return text.replace('-', '−')
 
 
 def _classification(
