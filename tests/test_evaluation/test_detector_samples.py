@@ -9,8 +9,12 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 
+from projects.scm.evaluation.functional import EvaluationPlan
 from projects.scm.evaluation.metrics import WSOLEvaluator
-from projects.scm.evaluation.metrics.samples import load_classified_images
+from projects.scm.evaluation.metrics.samples import (
+    load_classified_images,
+    record_detection,
+)
 
 BOX = [10.0, 4.0, 30.0, 20.0]
 
@@ -103,6 +107,14 @@ def test_the_best_box_counts(write):
     assert metrics['wsol/scm/top5_cls_acc'] == 100
     assert metrics['wsol/wsoleval/max_box_acc'] == 50
     assert metrics['wsol/scm/error_cls'] == 100
+
+
+def test_boxes_that_the_pipeline_fitted_are_counted(write):
+    fitted = classified('a', num_cut_boxes=2, num_moved_boxes=3)
+    images = load_classified_images(write(fitted))
+    plan = EvaluationPlan.build(threshold='none')
+    found = record_detection(plan, detected('a'), images)
+    assert (found.num_cut_boxes, found.num_moved_boxes) == (2, 3)
 
 
 def test_both_must_have_seen_the_same_images(write):

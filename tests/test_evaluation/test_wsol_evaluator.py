@@ -145,6 +145,12 @@ def test_ignored_boxes_are_left_out(samples):
         WSOLEvaluator.calculate([dict(sample, instances=[far])])
 
 
+def test_boxes_that_the_pipeline_fitted_are_counted(samples):
+    fitted = dict(samples[0].to_dict(), num_cut_boxes=2, num_moved_boxes=3)
+    (found,) = WSOLEvaluator.calculate([fitted, samples[1].to_dict()])
+    assert (found.num_cut_boxes, found.num_moved_boxes) == (2, 3)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -148,6 +148,10 @@ def test_filters_leave_images_in_the_file(tmp_path):
     figures, file = dump(tmp_path, [make_sample()], **options)
     assert [b[3] for b in boxes_of(file)] == [0.25]
 
+    options = dict(boxes='predicted', area_range=(0.1, 0.5625))
+    _, file = dump(tmp_path, [make_sample()], **options)
+    assert [b[3] for b in boxes_of(file)] == [0.75]
+
     # So does the lowest score itself.
     for limit, kept in ((0.25, [0.25, 0.75]), (0.75, [0.75]), (0.751, [])):
         options = dict(boxes='predicted', min_score=limit)
@@ -191,6 +195,7 @@ def test_pycocotools_reads_it(tmp_path):
     samples = [make_sample(), make_sample('c.png', label=0)]
     _, file = dump(tmp_path, samples, class_agnostic=False)
     coco = COCO(str(file))
+    assert coco.getCatIds() == [1, 2]
     assert [c['name'] for c in coco.loadCats(coco.getCatIds())] == [
         'finch',
         'gull',

@@ -66,6 +66,13 @@ def test_boxes_are_in_pixels_of_the_picture(run):
         assert found.ious[1, index] == pytest.approx(iou, abs=0.05)
 
 
+def test_boxes_that_the_pipeline_fitted_are_counted(run, tmp_path):
+    items = [dict(run[0][0], num_cut_boxes=2, num_moved_boxes=3), run[0][1]]
+    records = load_records(dump_results(tmp_path / 'a.pkl', items))
+    main = measure_run(build_plan('scm', 0.3), records).main
+    assert (main.num_cut_boxes, main.num_moved_boxes) == (2, 3)
+
+
 @pytest.mark.parametrize('tau', [0.1, 0.34, 1.0])
 def test_the_slider_shows_what_the_threshold_would(run, tau):
     _, records = run

@@ -160,6 +160,20 @@ def test_summary_tells_thresholds_choices_and_floors(page):
     assert f'oracle {gt_known.oracle:.2f}' in text
     assert f'{figure.floor_full_image:.2f} and ' in text
     assert 'no user of the method has' in text
+    # TS-CAM's Top-1 needs more than the threshold, SCM's at least that.
+    assert text.count('class right, IoU &gt; 0.5, ') == 2
+    assert text.count('class right, IoU ≥ 0.5, ') == 2
+
+
+def test_the_better_run_is_marked(page):
+    cell = (
+        r'<td( class=best)?><b>([\d.]+)</b>[^b]*?(?:<small>.*?</small>)*</td>'
+    )
+    rows = re.findall(cell * 2, render_page(page))
+    assert len({one > two for _, one, _, two in rows}) == 2
+    for marked, one, other_marked, two in rows:
+        assert bool(marked) == (float(one) > float(two))
+        assert bool(other_marked) == (float(two) > float(one))
 
 
 def test_every_kind_of_error_is_explained(page):

@@ -27,6 +27,12 @@ def test_equal_scores_rank_by_index(kind):
     assert rank_classes(scores).tolist() == [1, 3, 0, 2, 4]
 
 
+def test_many_equal_scores_rank_by_index():
+    scores = np.arange(400) * 7 % 4 / 4
+    expected = sorted(range(400), key=lambda index: (-scores[index], index))
+    assert rank_classes(scores).tolist() == expected
+
+
 def test_ranking_of_eight_bits():
     scores = torch.tensor([1.0, 1.001, 1.002], dtype=torch.bfloat16)
     assert rank_classes(scores).tolist() == [0, 1, 2]  # all 1.0

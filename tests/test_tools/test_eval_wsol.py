@@ -211,6 +211,7 @@ def test_other_formats(tool, tmp_path, folder, expected, option, write):
 
 def test_pickle(tool, tmp_path):
     items = make_results(tmp_path / 'pictures')
+    items[0].update(num_cut_boxes=2, num_moved_boxes=3)  # by the pipeline
     path, out = tmp_path / 'run.pkl', tmp_path / 'figures.json'
     dump_results(path, items)
     run(tool, path, '--json', out, '--workers', 2)
@@ -219,6 +220,7 @@ def test_pickle(tool, tmp_path):
     ):
         found = read_figures(out, summary.protocol.name)
         assert found == json.loads(json.dumps(summary.to_dict()))
+        assert (found['num_cut_boxes'], found['num_moved_boxes']) == (2, 3)
 
 
 def test_pickle_with_other_annotation(tool, tmp_path):

@@ -26,16 +26,18 @@ class TestRun:
         from projects.scm.structures import fit_boxes
 
         self.records = load_records(path)
-        self.moved = [0] * len(self.records)
-        boxes = [record.gt_bboxes for record in self.records]
+        self.truths = [record.truth for record in self.records]
         if truths is not None:
-            boxes = self._replaced(path, truths)
-        self.boxes = boxes
-        for record, own in zip(self.records, boxes, strict=True):
-            fit_boxes(own, record.size_wh, name=f'{path}: {record.img_path}')
+            self.truths = self._replaced(path, truths)
+        for record, own in zip(self.records, self.truths, strict=True):
+            fit_boxes(
+                own.gt_boxes,
+                record.size_wh,
+                name=f'{path}: {record.img_path}',
+            )
 
     def _replaced(self, path: Path, truths: list[Truth]) -> list[Any]:
-        """Boxes of the annotation, in the order of the records."""
+        """The annotation with other boxes, in the order of the records."""
         from projects.scm.datasets.annotations import ImageNames, Problems
         from projects.scm.structures import fit_frame
 
@@ -56,7 +58,7 @@ class TestRun:
         problems.check()
         pairs = [(r, by_name[names[r.img_path]]) for r in self.records]
         _check_labels(path, pairs, problems)
-        boxes, self.moved = [], []
+        replaced = []
         for record, truth in pairs:
             own, moved = truth.boxes, 0
             if truth.size_wh not in (None, record.size_wh):
@@ -70,10 +72,13 @@ class TestRun:
                     moved = len(own)
                 except ValueError as error:
                     problems.add(str(error))
-            boxes.append(own)
-            self.moved.append(moved)
+            replaced.append(
+                record.truth._replace(
+                    gt_boxes=own, num_cut_boxes=0, num_moved_boxes=moved
+                )
+            )
         problems.check()
-        return boxes
+        return replaced
 
     def __len__(self) -> int:
         return len(self.records)
@@ -86,18 +91,18 @@ class TestRun:
         from projects.scm.evaluation.functional import record_image
         from projects.scm.structures import as_array
 
-        record = self.records[index]
+        record, truth = self.records[index], self.truths[index]
         found = record_image(
             plan,
             as_array(record.found.score_maps),
             record.found.map_labels,
             record.gt_label,
-            self.boxes[index],
+            truth.gt_boxes,
             record.size_wh,
             ranking=record.found.ranking[:5],
             name=record.img_path,
         )
-        found.num_moved_boxes += self.moved[index]
+        found.count_fitted(truth)
         return found
 
 

@@ -145,18 +145,18 @@ def measure_run(
     kept, evaluated = [], []
     for record in records:
         kept.append(record)
-        evaluated.append(
-            record_image(
-                plan,
-                as_array(record.found.score_maps),
-                record.found.map_labels,
-                record.gt_label,
-                record.gt_bboxes,
-                record.size_wh,
-                ranking=record.found.ranking[:5],
-                name=record.img_path,
-            )
+        image = record_image(
+            plan,
+            as_array(record.found.score_maps),
+            record.found.map_labels,
+            record.gt_label,
+            record.gt_bboxes,
+            record.size_wh,
+            ranking=record.found.ranking[:5],
+            name=record.img_path,
         )
+        image.count_fitted(record.truth)
+        evaluated.append(image)
     main, *others = summarize(plan, evaluated)
     taus = np.asarray(taus, np.float64)
     threshold = _shown_threshold(plan, main)

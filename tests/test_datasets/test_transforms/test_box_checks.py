@@ -139,6 +139,8 @@ def test_boxes_of_the_image_at_another_size_are_scaled_once():
     assert found['num_moved_boxes'] == 1
     assert found['num_cut_boxes'] == 1  # 16 of 15
     assert fit_annotation(found) == found
+    results = annotated((2, 3, 10, 15), (1, 2, 3, 4), width=20, height=15)
+    assert fit_annotation(results)['num_moved_boxes'] == 2
 
 
 def test_boxes_of_the_turned_image_are_turned_back(tmp_path):

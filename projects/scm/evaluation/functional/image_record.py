@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import (
+    Annotation,
     boxes_to_frame,
     fit_boxes,
     otsu_cut,
@@ -51,6 +52,16 @@ class ImageRecord:
     num_moved_boxes: int = 0
     hits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def count_fitted(self, truth: Annotation) -> None:
+        """Count boxes that were cut or moved before they came here.
+
+        Args:
+            truth (Annotation): The pipeline has fitted its boxes, where it
+                knew the rule of the format.
+        """
+        self.num_cut_boxes += truth.num_cut_boxes
+        self.num_moved_boxes += truth.num_moved_boxes
 
 
 def have_boxes(records: Sequence[ImageRecord]) -> bool:

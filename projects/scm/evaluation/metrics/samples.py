@@ -67,9 +67,7 @@ def record_sample(
         ranking=found.ranking[:5],
         name=found.name,
     )
-    # The pipeline has fitted them already, where it knew the format's rule.
-    record.num_cut_boxes += truth.num_cut_boxes
-    record.num_moved_boxes += truth.num_moved_boxes
+    record.count_fitted(truth)
     return record
 
 
@@ -126,7 +124,7 @@ def record_detection(
         ranking=ranking,
         name=name,
     )
-    record.num_cut_boxes += truth.num_cut_boxes
+    record.count_fitted(truth)
     return record
 
 
