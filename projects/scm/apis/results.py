@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmpretrain.structures import DataSample
+from numpy.typing import ArrayLike
 
 from projects.scm.structures import (
     Localization,
@@ -95,10 +96,22 @@ def to_result(
         result['score_map_labels'] = found.map_labels
         result['score_maps'] = np.stack(
             [
-                normalize_score_map(
-                    resize_score_map(score_map, (width, height))
-                ).astype(np.float32)
+                picture_map(score_map, (width, height))
                 for score_map in as_array(found.score_maps)
             ]
         )
     return result
+
+
+def picture_map(score_map: ArrayLike, size_wh: tuple[int, int]) -> np.ndarray:
+    """A score map at the size of its picture.
+
+    Args:
+        score_map (ArrayLike): (h, w), of any range.
+        size_wh (tuple[int, int]): Width and height of the picture.
+
+    Returns:
+        np.ndarray: (height, width) float32, min-max scaled to [0, 1].
+    """
+    resized = resize_score_map(score_map, size_wh)
+    return normalize_score_map(resized).astype(np.float32)

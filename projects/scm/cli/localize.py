@@ -14,7 +14,7 @@ from projects.scm.utils.trust import TRUST_HELP, trusted
 if TYPE_CHECKING:
     from projects.scm.apis.sources import FoundInputs, Source
 
-FORMATS = ('coco', 'csv', 'yolo', 'label-studio', 'cvat')
+FORMATS = ('coco', 'csv', 'yolo', 'label-studio', 'cvat', 'fiftyone')
 EPILOG = """\
 Results are written as they come. A picture that cannot be read costs no
 other: it is named at the end, and the exit status is 1.
@@ -190,7 +190,7 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
         items,
         batch_size=args.batch_size,
         show_dir=out / 'pictures' if pictures else None,
-        score_maps=False,
+        score_maps=any(writer.needs_maps for writer in writers),
         pixels=True,
         outlines=args.masks,
         on_error=lambda source, error: folder.fail(_named(source), error),

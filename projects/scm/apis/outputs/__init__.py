@@ -4,6 +4,7 @@
 from .coco import CocoWriter, coco_categories
 from .csv_table import CsvWriter
 from .cvat import CvatWriter
+from .fiftyone import FiftyOneWriter
 from .label_studio import LabelStudioWriter
 from .masks import MaskWriter
 from .result_folder import ResultFolder
@@ -18,6 +19,7 @@ FORMATS: dict[str, type[ResultWriter]] = {
     'yolo': YoloWriter,
     'label-studio': LabelStudioWriter,
     'cvat': CvatWriter,
+    'fiftyone': FiftyOneWriter,
 }
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     'CocoWriter',
     'CsvWriter',
     'CvatWriter',
+    'FiftyOneWriter',
     'LabelStudioWriter',
     'MaskWriter',
     'ResultFolder',

@@ -1,6 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What every writer of results does, and the numbers they share."""
 
+import os
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -45,6 +47,8 @@ class ResultWriter(ABC):
 
     #: Files and folders that the writer makes, directly in the folder.
     entries: ClassVar[tuple[str, ...]] = ()
+    #: Whether results must have their ``score_maps``.
+    needs_maps: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class ResultWriter(ABC):
 
     @abstractmethod
     def add(self, result: dict) -> None:
-        """Take one result of ``WSOLInferencer``; maps are not needed."""
+        """Take one result of ``WSOLInferencer``."""
 
     @abstractmethod
     def close(self) -> Path:
@@ -105,10 +109,14 @@ class WholeFileWriter(ResultWriter):
         Returns:
             Path: The file.
         """
-        path = self.folder / self.entries[0]
-        write_file(path, self.content().encode())
+        write_file(self.path, self.content().encode())
         self._flushed = time.monotonic()
-        return path
+        return self.path
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / self.entries[0]
 
 
 def instances(result: dict) -> list[Instance]:
@@ -160,6 +168,23 @@ def save_frame(result: dict, path: str | Path) -> None:
     if not done:
         raise ValueError(f'{path}: {image.shape} is no size of a JPEG')
     write_file(path, data.tobytes())
+
+
+def link_picture(source: str | None, target: Path) -> None:
+    """Make a file appear in a second place, without its bytes if possible.
+
+    Args:
+        source (str, optional): A file; what is none (an address, an array)
+            is left alone.
+        target (Path): The other place.
+    """
+    if not source or not os.path.isfile(source):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:  # another disk, or a system without links
+        shutil.copyfile(source, target)
 
 
 def as_file_name(name: str, suffix: str) -> str:

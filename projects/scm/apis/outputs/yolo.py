@@ -1,8 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Results as a data set that detectors of the YOLO family train on."""
 
-import os
-import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +9,13 @@ import yaml
 
 from projects.scm.utils import write_file
 
-from .writer import ResultWriter, as_file_name, instances, save_frame
+from .writer import (
+    ResultWriter,
+    as_file_name,
+    instances,
+    link_picture,
+    save_frame,
+)
 
 
 class YoloWriter(ResultWriter):
@@ -52,10 +56,11 @@ class YoloWriter(ResultWriter):
         write_file(label_file, ''.join(lines).encode())
         images = self.folder / 'images'
         save_frame(result, images / as_file_name(name, '.jpg'))
-        source = result.get('img_path')
-        if result.get('frame') is None and source and os.path.isfile(source):
+        if result.get('frame') is None:
             suffix = PurePosixPath(result['file_name']).suffix
-            _link(source, images / as_file_name(name, suffix))
+            link_picture(
+                result.get('img_path'), images / as_file_name(name, suffix)
+            )
 
     def close(self) -> Path:
         """Nothing is left to be written.
@@ -74,11 +79,3 @@ class YoloWriter(ResultWriter):
         )
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         write_file(self.folder / 'data.yaml', text.encode())
-
-
-def _link(source: str, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(os.path.realpath(source), target)
-    except OSError:  # another disk, or a system without links
-        shutil.copyfile(source, target)
