@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +46,18 @@ def start(target: Callable[[], Any], log: Path) -> int:
 def end(pid: int) -> int:
     """Wait for a process; its exit code, negative for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def ends_within(pid: int, seconds: float) -> bool:
+    """Wait for a process, at most so long; whether it has ended by itself."""
+    deadline = time.monotonic() + seconds
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while not os.waitid(os.P_PID, pid, options):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(left, 0.01))
+    return True
 
 
 def may_mount() -> bool:

@@ -32,8 +32,10 @@ from _repo_path import make_importable
 make_importable()
 
 import projects.scm.register  # noqa: E402, F401, I001  before mmpretrain
+import matplotlib.pyplot  # noqa: E402, F401  as a training does, late
 import measuring  # noqa: E402
 import torch  # noqa: E402
+import torch._dynamo  # noqa: E402
 from interrupting import may_mount  # noqa: E402
 from soak_trainings import (  # noqa: E402
     TRAININGS,
@@ -112,7 +114,16 @@ def soak(
     began = time.monotonic()
     data = tiny_training.draw_cub(folder / 'cub')
     names = list(TRAININGS)
+    # The first training compiles functions that the others find on the disk.
+    warm = folder / 'warm'
+    warm.mkdir()
+    run_whole(names[0], data, warm)
     whole = {name: run_whole(name, data, folder) for name in names}
+    for name, found in whole.items():
+        print(
+            f'{name}: {found["seconds"]:.2f} s, the first checkpoint after '
+            f'{found["first"]:.2f} s'
+        )
     rows = []
 
     def record(more: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from interrupting import disk, end, parses, start
+from interrupting import disk, end, ends_within, parses, start
 from measuring import REPO
 
 # The tiny training is the tests'.
@@ -64,16 +65,28 @@ def train(name: str, data: Path, work_dir: Path) -> Callable[[], Any]:
 
 
 def run_whole(name: str, data: Path, folder: Path) -> dict[str, Any]:
-    """An uninterrupted training: its end, and how long it takes, seconds."""
+    """An uninterrupted training: its end, and how long it takes.
+
+    Returns:
+        dict[str, Any]: ``seconds`` to its end and ``first`` to its first
+        checkpoint, and of the last checkpoint ``digest``, name (``last``) and
+        ``bytes``.
+    """
     work_dir = folder / f'whole {name}'
     began = time.monotonic()
     log = folder / f'whole {name}.log'
-    if end(start(train(name, data, work_dir), log)):
+    pid = start(train(name, data, work_dir), log)
+    first = None
+    while not ends_within(pid, 0.01):
+        if first is None and any(work_dir.glob('*.pth')):
+            first = time.monotonic() - began
+    if end(pid):
         raise RuntimeError(log.read_text())
     took = time.monotonic() - began
     last = work_dir / Path((work_dir / 'last_checkpoint').read_text()).name
     return dict(
         seconds=took,
+        first=first or took,
         digest=digest(last),
         last=last.name,
         bytes=last.stat().st_size,
@@ -139,6 +152,42 @@ def resume_to_the_end(
     return same and not left
 
 
+def start_and_wait(
+    begin: Callable[[], int],
+    whole: dict[str, Any],
+    chance: random.Random,
+    latest: float,
+) -> int:
+    """Start a training and wait until the time of its interruption.
+
+    One that ends before that, as the machine is less busy than it was, tells
+    how long a training takes now, and is begun again.
+
+    Args:
+        begin (Callable): Starts it afresh; gives its process.
+        whole (dict[str, Any]): How long it takes, corrected in place.
+        chance (Random): Decides when, shortly before the first checkpoint at
+            the earliest.
+        latest (float): Share of the time between the first checkpoint and
+            the end, at the latest.
+
+    Returns:
+        int: Its process, which has most probably not ended.
+    """
+    while True:
+        began = time.monotonic()
+        pid = begin()
+        after = whole['seconds'] - whole['first']
+        seconds = whole['first'] + chance.uniform(-0.2, latest) * after
+        if not ends_within(pid, seconds):
+            return pid
+        if end(pid):
+            raise RuntimeError('a training failed that nobody interrupted')
+        took = time.monotonic() - began
+        whole['first'] *= took / whole['seconds']
+        whole['seconds'] = took
+
+
 def kill_training(
     name: str,
     data: Path,
@@ -147,10 +196,14 @@ def kill_training(
     chance: random.Random,
 ) -> dict[str, Any]:
     """Kill a training once, and resume it."""
-    folder.mkdir()
     work_dir = folder / 'work'
-    pid = start(train(name, data, work_dir), folder / 'log')
-    time.sleep(chance.uniform(0.1, 1) * whole['seconds'])
+
+    def begin() -> int:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return start(train(name, data, work_dir), folder / 'log')
+
+    pid = start_and_wait(begin, whole, chance, 1)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     code = end(pid)
@@ -174,8 +227,13 @@ def fill_disk(
     """Fill the disk of a training until it fails, and resume with room."""
     with disk(folder / 'disk') as fill:
         work_dir = folder / 'disk' / 'work'
-        pid = start(train(name, data, work_dir), folder / 'disk.log')
-        time.sleep(chance.uniform(0.1, 0.7) * whole['seconds'])
+
+        def begin() -> int:
+            shutil.rmtree(work_dir, ignore_errors=True)
+            return start(train(name, data, work_dir), folder / 'disk.log')
+
+        # Before the end, as what fails is the next file that is written.
+        pid = start_and_wait(begin, whole, chance, 0.7)
         empty = fill(chance.randrange(whole['bytes']), pid)
         code = end(pid)
         empty()
