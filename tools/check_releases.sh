@@ -8,7 +8,8 @@ python=python3
 
 usage() {
     cat <<EOF
-Usage: bash tools/check_releases.sh [--dir DIR] [--python PYTHON]... [-- ARGS]
+Usage: bash tools/check_releases.sh [--dir DIR] [--python PYTHON]...
+                                    [--only KIND] [-- ARGS]
 
 Makes two virtual environments for each Python, the pinned one
 (tools/setup_env.sh) and the newest one (pip install ".[tests]" without the
@@ -18,6 +19,7 @@ takes up to 6 GB; those that are there are brought up to date.
 
   --dir DIR        where the environments and the logs lie (default: $folder)
   --python PYTHON  3.10 to 3.13; may be given several times (default: python3)
+  --only KIND      one of the two environments: pinned or newest
   -- ARGS          arguments of pytest, for instance: -- -m 'not slow'
 EOF
 }
@@ -28,11 +30,17 @@ die() {
 }
 
 pythons=()
+kinds=(pinned newest)
 while [ $# -gt 0 ]; do
     case $1 in
         --dir | --python)
             [ $# -ge 2 ] || die "$1 needs a value"
             if [ "$1" = --dir ]; then folder=$2; else pythons+=("$2"); fi
+            shift 2
+            ;;
+        --only)
+            case ${2:-} in pinned | newest) ;; *) die "--only: pinned or newest" ;; esac
+            kinds=("$2")
             shift 2
             ;;
         --) shift && break ;;
@@ -80,7 +88,7 @@ rows=$folder/table.md
 status=0
 for python in "${pythons[@]}"; do
     number=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
-    for kind in pinned newest; do
+    for kind in "${kinds[@]}"; do
         venv=$folder/$kind-$number
         log=$folder/$kind-$number.log
         echo "$kind, Python $number: $log"
@@ -96,8 +104,9 @@ for python in "${pythons[@]}"; do
             for package in "${packages[@]}"; do
                 printf '| %s ' "$(version "$venv" "$package")"
             done
-            # The last line of pytest, without its frame.
-            printf '| %s |\n' "$(tail -n 1 "$log" | sed 's/^=* *//; s/ *=*$//')"
+            # pytest's sum, without its frame; other lines may follow it.
+            printf '| %s |\n' "$(grep -E '[0-9]+ [a-z]+.* in [0-9.]+s' "$log" |
+                tail -n 1 | sed 's/^=* *//; s/ *=*$//')"
         } >>"$rows"
     done
 done
