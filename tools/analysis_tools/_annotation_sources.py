@@ -18,8 +18,7 @@ class Truth:
             order.
         size_wh: Width and height of the original image, where it is told.
         boxes: ``x0, y0, x1, y1`` in pixels of the original image.
-        masks: Files of object masks, instead of boxes.
-        ignore: File of the mask of what is not judged.
+        masks: Files of its masks, instead of boxes.
     """
 
     name: str
@@ -27,8 +26,7 @@ class Truth:
     order: int | None = None
     size_wh: tuple[int, int] | None = None
     boxes: list[tuple[float, ...]] = field(default_factory=list)
-    masks: list[Path] = field(default_factory=list)
-    ignore: Path | None = None
+    masks: Any | None = None
 
 
 def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
@@ -45,15 +43,14 @@ def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
     Raises:
         FileNotFoundError, ValueError: What is missing or wrong, and where.
     """
-    from projects.scm.datasets.annotations import (
-        read_class_labels,
-        read_image_ids,
-        read_masks,
-        read_wsoleval,
-    )
+    from projects.scm.datasets.annotations import locate_masks, read_wsoleval
 
+    table = read_wsoleval(
+        str(folder),
+        with_boxes=mask_root is None,
+        with_masks=mask_root is not None,
+    )
     if mask_root is None:
-        table = read_wsoleval(str(folder), with_boxes=True)
         if table.sizes is None:
             raise FileNotFoundError(
                 f'{folder / "image_sizes.txt"}: no such file; boxes cannot '
@@ -68,27 +65,13 @@ def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
             )
             for item in table
         ]
-    ids = read_image_ids(str(folder / 'image_ids.txt'))
-    index = {name: i for i, name in enumerate(ids)}
-    labels = read_class_labels(str(folder / 'class_labels.txt'), index)
-    listed = folder / 'localization.txt'
-    masks = read_masks(str(listed))
-    unknown = sorted(set(masks) - set(ids))
-    if unknown:
-        raise ValueError(f'{listed}: {unknown[0]} is not in image_ids.txt')
-    truths = []
-    for name, label in zip(ids, labels, strict=True):
-        entries = masks.get(name, [])
-        files = [mask_root / entry.mask for entry in entries]
-        ignored = [mask_root / e.ignore for e in entries if e.ignore]
-        if not files:
-            raise ValueError(f'{listed}: {name}: no mask')
-        for file in files + ignored[:1]:
-            if not file.is_file():
-                raise FileNotFoundError(f'{file}: no such mask, of {name}')
-        ignore = ignored[0] if ignored else None
-        truths.append(Truth(name, int(label), masks=files, ignore=ignore))
-    return truths
+    masks = locate_masks(table.masks, table.paths, str(mask_root))
+    return [
+        Truth(name, int(label), masks=files)
+        for name, label, files in zip(
+            table.paths, table.labels, masks, strict=True
+        )
+    ]
 
 
 def read_boxes(option: str, path: Path) -> list[Truth]:

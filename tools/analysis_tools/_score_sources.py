@@ -244,33 +244,13 @@ class MapFolder:
             name=truth.name,
         )
 
-    def histograms(
-        self, frame_size_wh: Sequence[int], thresholds: np.ndarray, index: int
+    def score_pixels(
+        self, frame_size_wh: Sequence[int], index: int
     ) -> np.ndarray:
-        """Scores at the pixels of one image with masks."""
-        from projects.scm.evaluation.functional import (
-            merge_masks,
-            pixel_histograms,
-        )
-        from projects.scm.structures import (
-            normalize_score_map,
-            resize_score_map,
-        )
+        """Histograms of one image with masks."""
+        from projects.scm.evaluation.metrics.samples import record_masks
 
         truth = self.truths[index]
-        resized = resize_score_map(self._read(index), frame_size_wh, 'bicubic')
-        mask = merge_masks(
-            [self._mask(file, truth.name) for file in truth.masks],
-            self._mask(truth.ignore, truth.name) if truth.ignore else None,
-            frame_size_wh,
+        return record_masks(
+            self._read(index), truth.masks, truth.name, frame_size_wh
         )
-        return pixel_histograms(normalize_score_map(resized), mask, thresholds)
-
-    @staticmethod
-    def _mask(file: Path, name: str) -> np.ndarray:
-        import cv2
-
-        mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-        if mask is None:
-            raise ValueError(f'{file}: mask of {name} does not decode')
-        return mask

@@ -220,11 +220,7 @@ def score_masks(args: argparse.Namespace, source: Any) -> dict[str, Any]:
     """Score against masks, print the figures, return them with curves."""
     import numpy as np
 
-    from projects.scm.evaluation.functional import (
-        peak_pixel_iou,
-        pixel_curves,
-        pxap,
-    )
+    from projects.scm.evaluation.functional import format_table, pixel_figures
 
     if args.protocol or args.threshold or args.threshold_file:
         raise ValueError(
@@ -232,31 +228,18 @@ def score_masks(args: argparse.Namespace, source: Any) -> dict[str, Any]:
             '--protocol, --threshold and --threshold-file do not apply'
         )
     check_all(args, source)
-    thresholds = np.arange(0, 1, 0.001)
     frame = (args.frame_size, args.frame_size)
     # Summed as they come, so that memory does not grow with the images.
-    total = sum(
-        for_all(
-            functools.partial(source.histograms, frame, thresholds),
-            len(source),
-            args.workers,
-            'scoring',
-        )
+    counted = for_all(
+        functools.partial(source.score_pixels, frame),
+        len(source),
+        args.workers,
+        'scoring',
     )
-    peak, threshold = peak_pixel_iou(total, thresholds)
-    area = pxap(total)
-    print(
-        f'PxAP {area:.2f}, peak pixel IoU {peak:.2f} at the threshold '
-        f'{threshold:.3f} (oracle), {len(source)} images, percent'
-    )
-    return {
-        'masks': {
-            'pxap': area,
-            'peak_pixel_iou': peak,
-            'peak_pixel_iou_threshold': threshold,
-            'curves': pixel_curves(total, thresholds),
-        }
-    }
+    total = sum(counts.astype(np.int64) for counts in counted)
+    figures = pixel_figures(total, len(source))
+    print(format_table([], args.split, figures))
+    return {'masks': figures.to_dict()}
 
 
 def check_all(args: argparse.Namespace, source: Any) -> None:

@@ -6,6 +6,7 @@ import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
 from .cub import CUBLocalization
 from .imagenet import ImageNetLocalization
 from .localization_mixin import LocalizationMixin
+from .open_images import OpenImagesLocalization
 from .seeding import SeededDataset, SeededSampler
 from .transforms import ContiguousImage, FitAnnotation, PackWSOLInputs
 
@@ -15,6 +16,7 @@ __all__ = [
     'FitAnnotation',
     'ImageNetLocalization',
     'LocalizationMixin',
+    'OpenImagesLocalization',
     'PackWSOLInputs',
     'SeededDataset',
     'SeededSampler',

@@ -2,11 +2,14 @@
 """CUB-200-2011 and folders laid out like it, with boxes."""
 
 from collections.abc import Sequence
+from os.path import splitext
 from typing import Any
 
 from mmengine.fileio import exists, join_path
 from mmpretrain.datasets import CUB
 from mmpretrain.registry import DATASETS
+
+from projects.scm.structures import MaskFiles
 
 from .annotations import (
     CUB_LAYOUT,
@@ -15,6 +18,10 @@ from .annotations import (
     read_wsoleval,
 )
 from .localization_mixin import LocalizationMixin
+
+#: Grey value of CUB's masks above which more than half of the annotators,
+#: 255 being all, say that there is the bird.
+MOST_ANNOTATORS = 127
 
 
 @DATASETS.register_module()
@@ -65,6 +72,10 @@ class CUBLocalization(LocalizationMixin, CUB):
             docs/datasets.md. Defaults to None, images are decoded.
         allow_outside (bool): Whether listed images may lie outside of
             ``data_prefix``, by absolute paths or ``..``. Defaults to False.
+        mask_root (str, optional): Folder of the segmentations, relative to
+            ``data_root``, laid out as the images are; for every split but
+            'train'. Pixels that most of the annotators marked are the bird.
+            Defaults to None, no masks.
         **kwargs: Other arguments of ``mmpretrain.datasets.CUB``.
 
     Raises:
@@ -93,6 +104,7 @@ class CUBLocalization(LocalizationMixin, CUB):
         lazy_init: bool = False,
         pixel_cache: str | None = None,
         allow_outside: bool = False,
+        mask_root: str | None = None,
         **kwargs: Any,
     ) -> None:
         splits = (
@@ -122,6 +134,7 @@ class CUBLocalization(LocalizationMixin, CUB):
             None if meta_root is None else self._resolve(meta_root)
         )
         self.allow_outside = allow_outside
+        self.mask_root = None if split == 'train' else mask_root
         self._init_localization(split, with_boxes, lazy_init, pixel_cache)
 
     def load_data_list(self) -> Sequence[dict]:
@@ -129,7 +142,8 @@ class CUBLocalization(LocalizationMixin, CUB):
 
         Returns:
             Sequence[dict]: ``img_path``, ``gt_label`` and, with boxes,
-            ``instances``; ``width`` and ``height`` where they are known.
+            ``instances``; ``width`` and ``height`` where they are known;
+            with ``mask_root``, ``mask_files``.
         """
         options = {
             'with_boxes': self.with_boxes,
@@ -137,5 +151,13 @@ class CUBLocalization(LocalizationMixin, CUB):
         }
         if self.meta_root is not None:
             folder = join_path(self.meta_root, self.split)
-            return self._locate(read_wsoleval(folder, **options))
-        return self._locate(read_cub(self.data_root, self.split, **options))
+            table = read_wsoleval(folder, **options)
+        else:
+            table = read_cub(self.data_root, self.split, **options)
+        if self.mask_root is not None:
+            table.masks = [
+                MaskFiles([f'{splitext(path)[0]}.png'], above=MOST_ANNOTATORS)
+                for path in table.paths
+            ]
+            self._find_masks(table, self.mask_root)
+        return self._locate(table)

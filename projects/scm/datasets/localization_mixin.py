@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
-from .annotations import AnnotationTable, check_inside
+from .annotations import AnnotationTable, check_inside, locate_masks
 from .transforms import (
     LoadCachedImage,
     check_box_transforms,
@@ -130,6 +130,15 @@ class LocalizationMixin:
         backend = get_file_backend(self.img_prefix, enable_singleton=True)
         table.locate = _Locator(partial(backend.join_path, self.img_prefix))
         return table
+
+    def _find_masks(self, table: AnnotationTable, root: str) -> None:
+        """Put the folder of the masks before the paths of a table's masks."""
+        table.masks = locate_masks(
+            table.masks,
+            table.paths,
+            self._resolve(root),
+            self.allow_outside,
+        )
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         """Serialize the items for sharing them with workers.

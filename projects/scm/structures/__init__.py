@@ -2,7 +2,7 @@
 """Plain structures: localizations, boxes, score maps, token features."""
 
 from .annotated_size import fit_frame, turn_boxes, turn_boxes_back
-from .annotation import Annotation
+from .annotation import Annotation, MaskFiles
 from .box_edges import FittedBoxes, box_problem, fit_boxes
 from .boxes import (
     boxes_to_frame,
@@ -38,6 +38,7 @@ __all__ = [
     'Annotation',
     'FittedBoxes',
     'Localization',
+    'MaskFiles',
     'TokenFeatures',
     'as_array',
     'binarize_levels',

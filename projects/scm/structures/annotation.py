@@ -9,6 +9,20 @@ from .localization import NAMELESS, as_array
 ANNOTATION_KEYS = ('gt_label', 'instances', 'ori_shape')
 
 
+class MaskFiles(NamedTuple):
+    """Files of the masks of one image.
+
+    Attributes:
+        objects: One mask, or several that lie over each other.
+        ignored: Mask of what is not judged, where there is one.
+        above: Grey values of the objects' masks above this are foreground.
+    """
+
+    objects: Sequence[str]
+    ignored: str | None = None
+    above: float = 0.5
+
+
 class Annotation(NamedTuple):
     """What a data sample knows of the truth.
 
@@ -20,6 +34,7 @@ class Annotation(NamedTuple):
         num_cut_boxes: How many of its boxes left the image and were cut.
         num_moved_boxes: How many were of a picture of another size, or
             turned, and were moved.
+        masks: Files of its masks; None in a set without masks.
     """
 
     gt_label: int
@@ -27,6 +42,7 @@ class Annotation(NamedTuple):
     image_size_wh: tuple[int, int]
     num_cut_boxes: int = 0
     num_moved_boxes: int = 0
+    masks: MaskFiles | None = None
 
     @classmethod
     def from_mapping(cls, sample: Mapping[str, Any]) -> 'Annotation':
@@ -35,8 +51,9 @@ class Annotation(NamedTuple):
         Args:
             sample (Mapping): ``gt_label`` (1,), ``instances``, a list of
                 dicts with ``bbox`` in original pixels and, if known,
-                ``bbox_label`` and ``ignore_flag``, and ``ori_shape``
-                (height, width).
+                ``bbox_label`` and ``ignore_flag``, ``ori_shape`` (height,
+                width), and ``mask_files``, a dict of the fields of
+                :class:`MaskFiles`, in a set with masks.
 
         Returns:
             Annotation: The record.
@@ -71,12 +88,22 @@ class Annotation(NamedTuple):
                 f'{name}: instances: no ground truth box, all of '
                 f'{len(sample["instances"])} are to be ignored'
             )
+        masks = sample.get('mask_files')
+        if masks is not None:
+            try:
+                masks = MaskFiles(**masks)
+            except TypeError as error:
+                raise ValueError(
+                    f'{name}: mask_files: expected {MaskFiles._fields}, got '
+                    f'{masks!r:.200}'
+                ) from error
         return cls(
             label,
             boxes,
             tuple(int(side) for side in sample['ori_shape'][1::-1]),
             sample.get('num_cut_boxes', 0),
             sample.get('num_moved_boxes', 0),
+            masks,
         )
 
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from projects.scm.datasets.annotations import (
-    Mask,
     read_image_ids,
     read_masks,
     read_wsoleval,
@@ -107,25 +106,29 @@ def test_read_image_ids(metadata_folder):
 
 def test_read_masks(tmp_path):
     file = tmp_path / 'localization.txt'
+    index = {'val/m/a.jpg': 0, 'val/m/b.jpg': 1}
     file.write_text(
         'val/m/a.jpg,val/m/a_1.png,val/m/a_ignore.png\n'
         'val/m/a.jpg,val/m/a_2.png,\n'
         'val/m/b.jpg,val/m/b_1.png,val/m/b_ignore.png'
     )
-    assert read_masks(str(file)) == {
-        'val/m/a.jpg': [
-            Mask('val/m/a_1.png', 'val/m/a_ignore.png'),
-            Mask('val/m/a_2.png', ''),
-        ],
-        'val/m/b.jpg': [Mask('val/m/b_1.png', 'val/m/b_ignore.png')],
-    }
+    assert read_masks(str(file), index) == [
+        (['val/m/a_1.png', 'val/m/a_2.png'], 'val/m/a_ignore.png', 0.5),
+        (['val/m/b_1.png'], 'val/m/b_ignore.png', 0.5),
+    ]
     for line in ('a.jpg,1,2', 'a.jpg,a.png,b.jpg', 'a.jpg,,a.png'):
         file.write_text(line)
         with pytest.raises(ValueError, match=r'line 1: a mask is not a \.png'):
-            read_masks(str(file))
+            read_masks(str(file), index)
     file.write_text('a.jpg,a.png')
     with pytest.raises(ValueError, match='fewer than 3 fields'):
-        read_masks(str(file))
+        read_masks(str(file), index)
+    file.write_text('c.jpg,a.png,')
+    with pytest.raises(ValueError, match=r'c\.jpg.*is not in image_ids'):
+        read_masks(str(file), index)
+    file.write_text('val/m/a.jpg,a.png,')
+    with pytest.raises(ValueError, match=r'1 of 2 .*val/m/b\.jpg'):
+        read_masks(str(file), index)
 
 
 @pytest.mark.parametrize(('split', 'count'), [('test', 5794), ('val', 1000)])

@@ -15,6 +15,7 @@ from .cub_files import CUB_LAYOUT, read_cub
 from .image_list import read_image_list
 from .image_names import ImageNames
 from .inside import check_inside, leaves_folder
+from .mask_files import locate_masks
 from .problems import AnnotationError, Problems
 from .voc_xml import (
     VOCAnnotation,
@@ -24,7 +25,6 @@ from .voc_xml import (
 )
 from .wsoleval_metadata import (
     METADATA_LAYOUT,
-    Mask,
     read_boxes,
     read_class_labels,
     read_image_ids,
@@ -42,11 +42,11 @@ __all__ = [
     'BoxFile',
     'ImageNames',
     'ListedBox',
-    'Mask',
     'Problems',
     'VOCAnnotation',
     'check_inside',
     'leaves_folder',
+    'locate_masks',
     'read_boxes',
     'read_class_labels',
     'read_class_names',

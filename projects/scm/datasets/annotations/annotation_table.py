@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from projects.scm.structures import MaskFiles
+
 # Images whose columns become lists at once. Larger blocks wake the garbage
 # collector, which then costs more than everything else here.
 _BLOCK = 256
@@ -48,7 +50,9 @@ class AnnotationTable(Sequence):
     Items are dicts in the form of OpenMMLab 2.0 and are made when asked for:
     ``img_path``, ``gt_label``, with sizes ``width`` and ``height``, with
     boxes ``instances``, a list of ``{'bbox': [x0, y0, x1, y1], 'bbox_label',
-    'ignore_flag': 0}`` in pixels of the original image.
+    'ignore_flag': 0}`` in pixels of the original image, with masks
+    ``mask_files``, a dict of the fields of
+    :class:`~projects.scm.structures.MaskFiles`.
 
     Attributes:
         paths (list[str]): Paths as they are listed.
@@ -61,6 +65,8 @@ class AnnotationTable(Sequence):
         boxes_end (str, optional): ``'last_pixel'`` where far corners are at
             most ``width - 1, height - 1`` in this format; items say so.
             Defaults to None, which means ``width, height``.
+        masks (list[MaskFiles], optional): Masks of each image, as they are
+            found; set afterwards.
         locate (Callable, optional): Turns a listed path into ``img_path``.
             Defaults to None, which leaves it as it is.
     """
@@ -82,6 +88,7 @@ class AnnotationTable(Sequence):
             self.boxes, self.offsets = boxes.grouped(len(paths))
         if sizes is not None:
             self.sizes = np.array(sizes, dtype=np.int64).reshape(-1, 2)
+        self.masks: list[MaskFiles] | None = None
         self.locate: Callable[[str], str] | None = None
 
     def __len__(self) -> int:
@@ -122,6 +129,8 @@ class AnnotationTable(Sequence):
             }
             if self.sizes is not None and sizes[row][0]:
                 item['width'], item['height'] = sizes[row]
+            if self.masks is not None:
+                item['mask_files'] = self.masks[start + row]._asdict()
             if self.boxes is not None:
                 item['instances'] = [
                     {'bbox': box, 'bbox_label': label, 'ignore_flag': 0}

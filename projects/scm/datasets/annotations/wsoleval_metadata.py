@@ -10,9 +10,10 @@ the mask lists of OpenImages.
 import os.path as osp
 from array import array
 from functools import cache, partial
-from typing import NamedTuple
 
 from mmengine.fileio import exists
+
+from projects.scm.structures import MaskFiles
 
 from .annotation_table import AnnotationTable, BoxCollector
 from .problems import Problems, quote
@@ -32,32 +33,22 @@ METADATA_LAYOUT = (
 )
 
 
-class Mask(NamedTuple):
-    """Files of one object mask of OpenImages.
-
-    Attributes:
-        mask: Path of the mask of one object, relative to the mask folder.
-        ignore: Path of the mask of what is not to be judged, or ''; it
-            stands in the first line of an image only.
-    """
-
-    mask: str
-    ignore: str
-
-
 def read_wsoleval(
     folder: str,
     *,
     with_boxes: bool,
+    with_masks: bool = False,
     num_classes: int | None = None,
 ) -> AnnotationTable:
-    """Read the metadata folder of one split of a set with boxes.
+    """Read the metadata folder of one split.
 
     Args:
         folder: The folder.
         with_boxes: Whether to read ``localization.txt``; then every image
             needs a box. ``image_sizes.txt`` is read too, if there is one, and
             boxes are checked against it.
+        with_masks: Whether ``localization.txt`` lists masks instead, and is
+            read; then every image needs one. Defaults to False.
         num_classes: Number of classes, to check labels.
 
     Returns:
@@ -71,24 +62,27 @@ def read_wsoleval(
     ids = read_image_ids(osp.join(folder, 'image_ids.txt'))
     index = {image: i for i, image in enumerate(ids)}
     problems = Problems(folder)
-    labels = sizes = boxes = None
+    labels = sizes = boxes = masks = None
+    listed = osp.join(folder, 'localization.txt')
     with problems.collecting():
         labels = read_class_labels(
             osp.join(folder, 'class_labels.txt'), index, num_classes
         )
     if with_boxes:
         size_file = osp.join(folder, 'image_sizes.txt')
-        box_file = osp.join(folder, 'localization.txt')
         with problems.collecting():
             if exists(size_file):
                 sizes = read_image_sizes(size_file, index)
         with problems.collecting():
-            boxes = read_boxes(box_file, index, sizes)
+            boxes = read_boxes(listed, index, sizes)
+    elif with_masks:
+        with problems.collecting():
+            masks = read_masks(listed, index)
     problems.check()
-    if not with_boxes:
-        return AnnotationTable(ids, labels)
     table = AnnotationTable(ids, labels, boxes, sizes)
-    _check_complete(box_file, ids, table.without_boxes())
+    if with_boxes:
+        _check_complete(listed, ids, table.without_boxes())
+    table.masks = masks
     return table
 
 
@@ -181,26 +175,33 @@ def read_boxes(
     return boxes
 
 
-def read_masks(path: str) -> dict[str, list[Mask]]:
+def read_masks(path: str, index: dict[str, int]) -> list[MaskFiles]:
     """Read ``localization.txt`` of a set with masks (OpenImages).
 
     Args:
-        path: The file, of lines ``<image>,<mask>,<ignored part>``.
+        path: The file, of lines ``<image>,<mask>,<ignored part>``, one line
+            an object; the ignored part stands in the first line of an image.
+        index: Image -> position; every one needs a mask.
 
     Returns:
-        Image -> masks, one an object.
+        Masks of the images, relative to the folder of the masks.
     """
-    masks: dict[str, list[Mask]] = {}
+    objects: list[list[str]] = [[] for _ in index]
+    ignored: list[str | None] = [None] * len(index)
 
     def parse(line: str) -> None:
         image, mask, ignore = _split_right(line, 2)
         if not all(name.endswith('.png') for name in (mask, ignore or mask)):
             raise ValueError('a mask is not a .png file')
-        masks.setdefault(image, []).append(Mask(mask, ignore))
+        position = _position(index, image)
+        objects[position].append(mask)
+        ignored[position] = ignored[position] or ignore or None
 
     form = '<image>,<mask>.png,<ignored part>.png or nothing'
     parse_lines(path, form, parse, METADATA_LAYOUT)
-    return masks
+    missing = [i for i, found in enumerate(objects) if not found]
+    _check_complete(path, index, missing)
+    return [MaskFiles(*files) for files in zip(objects, ignored, strict=True)]
 
 
 def _split_right(line: str, count: int) -> list[str]:

@@ -60,6 +60,7 @@ class PackWSOLInputs(PackInputs):
         'flip',
         'flip_direction',
         'instances',
+        'mask_files',
         'num_cut_boxes',
         'num_moved_boxes',
     )

@@ -21,11 +21,19 @@ from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
 from .image_record import ImageRecord, have_boxes, record_box, record_image
 from .masks import (
+    decode_mask,
     merge_masks,
     peak_pixel_iou,
     pixel_curves,
     pixel_histograms,
     pxap,
+)
+from .pixel_figures import (
+    PixelFigures,
+    have_masks,
+    pixel_figures,
+    record_pixels,
+    summarize_pixels,
 )
 from .plan import EvaluationPlan
 from .protocols import (
@@ -65,6 +73,7 @@ __all__ = [
     'ImageRecord',
     'Interval',
     'Measure',
+    'PixelFigures',
     'Protocol',
     'Summary',
     'ThresholdChoice',
@@ -74,9 +83,11 @@ __all__ = [
     'boxes_at_thresholds',
     'centred_squares',
     'classify_boxes',
+    'decode_mask',
     'format_table',
     'get_protocol',
     'have_boxes',
+    'have_masks',
     'holds_label_threshold',
     'load_label_threshold',
     'load_thresholds',
@@ -85,13 +96,16 @@ __all__ = [
     'paired_bootstrap',
     'peak_pixel_iou',
     'pixel_curves',
+    'pixel_figures',
     'pixel_histograms',
     'pxap',
     'record_box',
     'record_image',
+    'record_pixels',
     'save_label_threshold',
     'save_thresholds',
     'summarize',
+    'summarize_pixels',
     'threshold_cuts',
     'threshold_spec',
 ]

@@ -42,6 +42,7 @@ class ImageRecord:
             each score map threshold of the plan, the last one Otsu's.
         kinds: By protocol, (T + e + 1,) uint8, error kinds of the box of the
             predicted class, where the protocol looks at this class.
+        pixels: See :func:`record_pixels`; None in a set without masks.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ImageRecord:
     num_moved_boxes: int = 0
     hits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
+    pixels: np.ndarray | None = None
 
     def count_fitted(self, truth: Annotation) -> None:
         """Count boxes that were cut or moved before they came here.

@@ -17,20 +17,43 @@ from projects.scm.structures import check_score_map
 IGNORE = 255
 
 
+def decode_mask(data: bytes, name: str) -> np.ndarray:
+    """Grey values of an encoded mask, uint8 (h, w).
+
+    Args:
+        data (bytes): Content of the file.
+        name (str): The file and its image, for the message.
+
+    Raises:
+        ValueError: If it is no picture.
+    """
+    mask = None
+    if data:
+        mask = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE
+        )
+    if mask is None:
+        raise ValueError(f'{name} does not decode')
+    return mask
+
+
 def merge_masks(
     masks: Sequence[np.ndarray],
     ignore: np.ndarray | None = None,
     frame_size_wh: Sequence[int] = (224, 224),
+    above: float = 0.5,
 ) -> np.ndarray:
     """Resize the masks of an image's objects and lay them over each other.
 
     Args:
-        masks (Sequence[np.ndarray]): (h, w) each, at least one; pixels above
-            0.5 are foreground. Resized to the nearest pixel.
+        masks (Sequence[np.ndarray]): (h, w) each, at least one. Resized to
+            the nearest pixel.
         ignore (np.ndarray, optional): (h, w), pixels above 0.5 that are in no
             mask are ignored. Defaults to None.
         frame_size_wh (Sequence[int]): Width and height of the result.
             Defaults to (224, 224).
+        above (float): Pixels of the masks above this are foreground. Defaults
+            to 0.5.
 
     Returns:
         np.ndarray: (height, width) uint8, 1 foreground, 0 background, 255
@@ -42,17 +65,17 @@ def merge_masks(
     if len(masks) == 0:
         raise ValueError('no mask of an object')
 
-    def resized(mask: np.ndarray) -> np.ndarray:
+    def resized(mask: np.ndarray, above: float) -> np.ndarray:
         mask = np.asarray(mask, dtype=np.float32)
         if mask.ndim != 2:
             raise ValueError(f'mask: expected (h, w), got {mask.shape}')
         size = tuple(int(side) for side in frame_size_wh)
-        return cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) > 0.5
+        return cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) > above
 
-    foreground = np.any([resized(mask) for mask in masks], axis=0)
+    foreground = np.any([resized(mask, above) for mask in masks], axis=0)
     merged = foreground.astype(np.uint8)
     if ignore is not None:
-        merged[resized(ignore) & ~foreground] = IGNORE
+        merged[resized(ignore, 0.5) & ~foreground] = IGNORE
     return merged
 
 
@@ -103,6 +126,12 @@ def _counts_above(histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return true_positives, false_positives
 
 
+def _precision(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
+    """Share of hits; 0 where nothing is foreground."""
+    found = hits + misses
+    return np.divide(hits, found, out=np.zeros(len(hits)), where=found > 0)
+
+
 def pxap(histograms: np.ndarray) -> float:
     """Area under the precision-recall curve of pixels.
 
@@ -117,11 +146,8 @@ def pxap(histograms: np.ndarray) -> float:
         ValueError: If there is no foreground pixel.
     """
     hits, misses = _counts_above(histograms)
-    positives = hits + misses
-    precision = np.divide(
-        hits, positives, out=np.zeros(len(hits)), where=positives > 0
-    )
     recall = hits / hits[-1]
+    precision = _precision(hits, misses)
     return float((precision[1:] * np.diff(recall)).sum() * 100)
 
 
@@ -170,12 +196,8 @@ def pixel_curves(
         ValueError: If there is no foreground pixel.
     """
     hits, misses = _counts_above(histograms)
-    positives = hits + misses
-    precision = np.divide(
-        hits, positives, out=np.zeros(len(hits)), where=positives > 0
-    )
     curves = {
-        'precision': precision,
+        'precision': _precision(hits, misses),
         'recall': hits / hits[-1],
         'iou': hits / (hits[-1] + misses),
     }

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 
 from .bootstrap import DRAWS, LEVEL, Interval
+from .pixel_figures import PixelFigures
 from .summary import Figure, Summary
 
 HEADER = (
@@ -81,14 +82,35 @@ def _figure_row(
     ]
 
 
+def _pixel_rows(pixels: PixelFigures) -> list[list[str]]:
+    full = f'{pixels.full_image:.2f}'
+    peak = f'{pixels.peak_pixel_iou:.2f}'
+    cells = [
+        [f'{pixels.pxap:.2f}', '', '', 'all', '', '', full],
+        [peak, '', f'{pixels.threshold:.4g}', 'oracle', peak, '', full],
+    ]
+    floors = (pixels.centred_pxap, pixels.centred_iou)
+    return [
+        ['masks', name, *row, f'{floor:.2f}']
+        for name, row, floor in zip(
+            ('pxap', 'peak_pixel_iou'), cells, floors, strict=True
+        )
+    ]
+
+
 def format_table(
-    summaries: Sequence[Summary], split: str | None = None
+    summaries: Sequence[Summary],
+    split: str | None = None,
+    pixels: PixelFigures | None = None,
 ) -> str:
     """A table of all figures, with thresholds, their choice and floors.
 
     Args:
-        summaries (Sequence[Summary]): Of one set of images, at least one.
+        summaries (Sequence[Summary]): Of one set of images, at least one
+            unless ``pixels`` are given.
         split (str, optional): What the set is called. Defaults to None.
+        pixels (PixelFigures, optional): Of the same set, if it has masks.
+            Defaults to None.
 
     Returns:
         str: Several lines. Without boxes, classification and why there is
@@ -104,7 +126,10 @@ def format_table(
         for key, figure in summary.figures.items():
             rows.append(_figure_row(summary, key, figure, intervals[key]))
     name = f'split {split!r}' if split else 'a split without name'
-    if not any(summary.figures for summary in summaries):
+    have_figures = any(summary.figures for summary in summaries)
+    if pixels is not None:
+        rows += _pixel_rows(pixels)
+    elif not have_figures:
         lines = [
             f'Classification on {name}, {summaries[0].num_images} images, '
             'percent.',
@@ -117,11 +142,12 @@ def format_table(
             cut = [row[1:4] for row in rows[: kept + 1]]
             lines.insert(1, _align(cut, left=[0]))
         return '\n'.join(lines)
+    num_images = (pixels or summaries[0]).num_images
     lines = [
-        f'Localization on {name}, {summaries[0].num_images} images, percent. '
+        f'Localization on {name}, {num_images} images, percent. '
         'The floors are boxes that ignore the image, whatever the class.',
         _align(rows),
-        INTERVALS,
+        *[INTERVALS] * bool(summaries),
     ]
     for summary in summaries:
         if summary.errors:
@@ -133,18 +159,25 @@ def format_table(
                 f'{summary.protocol.name}: errors {at}of '
                 f'{summary.errors_of}: {shares}'
             )
-    cut = summaries[0].num_cut_boxes
+    cut = sum(s.num_cut_boxes for s in summaries[:1])
     if cut:
         lines.append(
             f'Annotated boxes that left their image and were cut: {cut}.'
         )
-    moved = summaries[0].num_moved_boxes
+    moved = sum(s.num_moved_boxes for s in summaries[:1])
     if moved:
         lines.append(
             'Boxes that were annotated in their image at another size, or '
             f'turned, and were moved: {moved}.'
         )
-    if any(summary.choice.type == 'oracle' for summary in summaries):
+    if pixels is not None:
+        lines.append(
+            'masks: all pixels of all images; the centred square of pxap '
+            'ranks pixels by the squares around the centre that hold them.'
+        )
+        if not have_figures:
+            lines.append('No figures of boxes: the images have none.')
+    if pixels or any(s.choice.type == 'oracle' for s in summaries):
         lines.append(
             "'oracle' thresholds were chosen on the very images they are "
             'evaluated on: an advantage that no user of the method has.'

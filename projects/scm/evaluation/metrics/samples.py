@@ -2,18 +2,26 @@
 """From data samples, as the pipeline yields them, to records of images."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from mmengine.fileio import get
 
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
     ImageRecord,
+    decode_mask,
     record_box,
     record_image,
+    record_pixels,
 )
-from projects.scm.structures import Annotation, Localization, as_array
+from projects.scm.structures import (
+    Annotation,
+    Localization,
+    MaskFiles,
+    as_array,
+)
 from projects.scm.utils import load_test_run
 
 
@@ -41,7 +49,8 @@ def record_sample(
             (list of dicts with ``bbox`` in original pixels), ``pred_score``
             (C,), ``score_maps`` (k, h, w) and ``score_map_labels`` (k,): the
             true class and those of the best that the protocols look at, in
-            any order.
+            any order; with ``mask_files``, see
+            :class:`~projects.scm.structures.Annotation`, masks are read.
 
     Returns:
         ImageRecord: Numbers of the image.
@@ -68,7 +77,49 @@ def record_sample(
         name=found.name,
     )
     record.count_fitted(truth)
+    if truth.masks is not None:
+        record.pixels = record_masks(
+            as_array(found.map_of(truth.gt_label)),
+            truth.masks,
+            found.name,
+            plan.frame_size_wh,
+        )
     return record
+
+
+def record_masks(
+    score_map: np.ndarray,
+    masks: MaskFiles,
+    name: str,
+    frame_size_wh: Sequence[int],
+) -> np.ndarray:
+    """Read the masks of an image, and hold its map against them.
+
+    Args:
+        score_map (np.ndarray): (h, w) raw scores of the true class.
+        masks (MaskFiles): The files.
+        name (str): The image, for messages.
+        frame_size_wh (Sequence[int]): Width and height of the frame.
+
+    Returns:
+        np.ndarray: See :func:`~projects.scm.evaluation.functional.\
+record_pixels`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a mask does not decode.
+    """
+
+    def read(path: str) -> np.ndarray:
+        return decode_mask(get(path), f'{path}: mask of {name}')
+
+    return record_pixels(
+        score_map,
+        [read(path) for path in masks.objects],
+        None if masks.ignored is None else read(masks.ignored),
+        frame_size_wh,
+        masks.above,
+    )
 
 
 def record_detection(

@@ -16,8 +16,10 @@ from projects.scm.evaluation.functional import (
     Summary,
     format_table,
     have_boxes,
+    have_masks,
     save_thresholds,
     summarize,
+    summarize_pixels,
 )
 from projects.scm.evaluation.functional.plan import (
     ProtocolSpec,
@@ -49,7 +51,10 @@ class WSOLEvaluator(BaseMetric):
     with all of it, and with the floors of the set, is logged.
 
     On a set without boxes (``with_boxes=False`` in its dataset) there are
-    classification figures alone, and a line that says why.
+    classification figures alone, and a line that says why. On a set with
+    masks (``OpenImagesLocalization``, ``CUBLocalization(mask_root=…)``) there
+    are ``wsol/masks/pxap`` and ``wsol/masks/peak_pixel_iou`` as well, in the
+    same table.
 
     The boxes of a detector are evaluated if ``classifier_results`` says which
     classes a classifier predicts on the same images: the detector's best box
@@ -172,8 +177,9 @@ class WSOLEvaluator(BaseMetric):
         if self.classifier_results is not None:
             self._check_complete(results)
         summaries = summarize(self.plan, results)
+        pixels = summarize_pixels(results)
         logger = MMLogger.get_current_instance()
-        logger.info('\n%s', format_table(summaries, self.split))
+        logger.info('\n%s', format_table(summaries, self.split, pixels))
         if self.threshold_file is not None and not summaries[0].figures:
             logger.warning(
                 '%s is not written: no threshold is best without boxes',
@@ -187,14 +193,17 @@ class WSOLEvaluator(BaseMetric):
                 num_images=len(results),
             )
             logger.info('thresholds written to %s', self.threshold_file)
+        found = {s.protocol.name: s.metrics() for s in summaries}
+        if pixels is not None:
+            found['masks'] = pixels.metrics()
         return {
-            f'{summary.protocol.name}/{key}': value
-            for summary in summaries
-            for key, value in summary.metrics().items()
+            f'{name}/{key}': value
+            for name, numbers in found.items()
+            for key, value in numbers.items()
         }
 
     def _check_boxes(self, record: ImageRecord) -> None:
-        """Refuse an image without boxes in a set that has some."""
+        """Refuse an image without boxes, or masks, in a set that has some."""
         promised = (self.dataset_meta or {}).get('with_boxes', False)
         if promised and not len(record.gt_boxes):
             raise ValueError(
@@ -203,6 +212,7 @@ class WSOLEvaluator(BaseMetric):
                 'classification alone'
             )
         have_boxes([*self.results[:1], record])
+        have_masks([*self.results[:1], record])
 
     def _check_complete(self, results: list[ImageRecord]) -> None:
         missing = self.classified_images.keys() - {r.name for r in results}

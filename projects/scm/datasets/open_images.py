@@ -1,0 +1,130 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""OpenImages30k with masks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.fileio import join_path
+from mmpretrain.datasets import BaseDataset
+from mmpretrain.registry import DATASETS
+
+from .annotations import read_wsoleval
+from .localization_mixin import LocalizationMixin
+
+
+@DATASETS.register_module()
+class OpenImagesLocalization(LocalizationMixin, BaseDataset):
+    """OpenImages30k, the set of ``clovaai/wsolevaluation`` with masks.
+
+    ::
+
+        OpenImages
+        ├── train
+        │   └── 0bt9lr
+        │       └── 1c0a3dd14a8a0b5b.jpg
+        ├── val                     images and masks (.png)
+        ├── test                    images and masks (.png)
+        └── metadata                (wsolevaluation's metadata/OpenImages)
+            ├── train
+            │   ├── image_ids.txt
+            │   └── class_labels.txt
+            ├── val                 and localization.txt
+            └── test                and localization.txt
+
+    Items have ``mask_files``, for every split but 'train', and no boxes. A
+    picture may have several masks, of one class, and one of what is not
+    judged.
+
+    Args:
+        data_root (str): The folder.
+        split (str): 'train', 'val' or 'test'. Defaults to 'train'.
+        meta_root (str): Folder of the lists, relative to ``data_root``.
+            Defaults to 'metadata'.
+        mask_root (str): Folder of the masks, relative to ``data_root``.
+            Defaults to '', ``data_root`` itself.
+        data_prefix (str): Folder of the images, relative to ``data_root``.
+            Defaults to '', ``data_root`` itself.
+        metainfo (dict, optional): Further meta information. Defaults to None.
+        classes (str | Sequence[str], optional): Names of the classes, or a
+            file with one a line. Defaults to None: the folders' names, ids
+            of Freebase.
+        lazy_init (bool): Whether to read annotations when first used.
+            Defaults to False.
+        pixel_cache (str, optional): Folder of pixels that
+            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
+            docs/datasets.md. Defaults to None, images are decoded.
+        allow_outside (bool): Whether listed files may lie outside of their
+            folders, by absolute paths or ``..``. Defaults to False.
+        **kwargs: Other arguments of ``mmpretrain.datasets.BaseDataset``.
+
+    Raises:
+        FileNotFoundError: If a list or a mask is missing.
+        ValueError: If an argument or a list is wrong.
+    """
+
+    LAYOUT = (
+        'expected the images of OpenImages30k at <data_root>/<split>/<class>/'
+        '<image> as its lists say'
+    )
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = 'train',
+        *,
+        meta_root: str = 'metadata',
+        mask_root: str = '',
+        data_prefix: str = '',
+        metainfo: dict | None = None,
+        classes: str | Sequence[str] | None = None,
+        lazy_init: bool = False,
+        pixel_cache: str | None = None,
+        allow_outside: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        splits = ['train', 'val', 'test']
+        if split not in splits:
+            raise ValueError(f'split must be one of {splits}, got {split!r}')
+        self.lists = join_path(data_root, meta_root, split)
+        if classes is None and 'classes' not in (metainfo or {}):
+            classes = _folder_names(self.lists)
+        super().__init__(
+            ann_file='',
+            data_root=data_root,
+            data_prefix=data_prefix,
+            metainfo=metainfo,
+            classes=classes,
+            lazy_init=True,
+            **kwargs,
+        )
+        self.mask_root = mask_root
+        self.allow_outside = allow_outside
+        # There are none: said for the splits whose pipeline loads boxes.
+        with_boxes = None if split == 'train' else False
+        self._init_localization(split, with_boxes, lazy_init, pixel_cache)
+
+    def load_data_list(self) -> Sequence[dict]:
+        """Read the lists of the split.
+
+        Returns:
+            Sequence[dict]: ``img_path``, ``gt_label`` and, but for the
+            training images, ``mask_files``.
+        """
+        table = read_wsoleval(
+            self.lists,
+            with_boxes=False,
+            with_masks=self.split != 'train',
+            num_classes=len(self.CLASSES),
+        )
+        if table.masks is not None:
+            self._find_masks(table, self.mask_root)
+        return self._locate(table)
+
+
+def _folder_names(lists: str) -> list[str]:
+    """Names of the classes, by the folder of their first image."""
+    table = read_wsoleval(lists, with_boxes=False)
+    names = [str(label) for label in range(int(max(table.labels)) + 1)]
+    for path, label in zip(table.paths, table.labels, strict=True):
+        names[label] = path.rpartition('/')[0].rpartition('/')[2] or str(label)
+    return names
