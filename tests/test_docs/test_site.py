@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A docs tool turns ``docs/`` into a site, as ``mkdocs.yml`` says."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,13 +11,17 @@ from urllib.parse import unquote
 
 import pytest
 from test_docs.pages import PAGES, REPO
+from test_tools.chromium_pipe import BINARY, Chromium
 
 LINK = re.compile(r'(?:href|src)="([^"#]*)(?:#([^"]*))?"')
 
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
-    pytest.importorskip('mkdocs')
+    for name in ('mkdocs', 'material'):
+        pytest.importorskip(
+            name, reason='pip install -r requirements/docs.txt'
+        )
     folder = tmp_path_factory.mktemp('site')
     result = subprocess.run(
         [
@@ -68,3 +73,38 @@ def test_every_page_is_in_the_menu(site):
         assert f'href="{html_of(site, page).name}"' in index, page
     # nothing is loaded from other servers
     assert not re.search(r'<(?:script|link)[^>]+(?:href|src)="http', index)
+
+
+def test_code_is_highlighted_and_the_search_knows_every_page(site):
+    page = (site / 'watching.html').read_text('utf-8')
+    assert '<span class="nb">dict</span>' in page
+    entries = json.loads((site / 'search' / 'search_index.json').read_text())
+    found = {entry['location'].partition('#')[0] for entry in entries['docs']}
+    assert {html_of(site, page).name for page in PAGES_OF_SITE} <= found
+
+
+@pytest.mark.skipif(BINARY is None, reason='no Chromium is installed')
+@pytest.mark.optional
+def test_a_phone_shows_every_page_light_and_dark(site, tmp_path):
+    with Chromium(tmp_path / 'profile') as browser:
+        for number, page in enumerate(PAGES_OF_SITE):
+            dark = bool(number % 2)
+            browser.look(390, 844, dark=dark, mobile=True)
+            browser.open(html_of(site, page))
+            wide = browser.run(
+                'document.documentElement.scrollWidth'
+                ' - document.documentElement.clientWidth'
+            )
+            assert wide <= 0, page
+            paper = browser.run(
+                """getComputedStyle(document.body).backgroundColor
+                    .match(/[\\d.]+/g).slice(0, 3).map(Number)
+                    .reduce((a, b) => a + b)"""
+            )
+            assert (paper < 200) == dark, page
+            # code stands out in both
+            assert browser.run(
+                """[...document.querySelectorAll('pre .nb, pre .s1')]
+                    .every(n => getComputedStyle(n).color !=
+                      getComputedStyle(n.parentNode).color)"""
+            )

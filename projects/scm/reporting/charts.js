@@ -226,15 +226,13 @@ function drawClasses() {
     const labels = Object.keys(RUNS[0].perClass).sort(compare);
     list.replaceChildren(...labels.map((label) => el('button', {
       type: 'button', 'aria-pressed': state.label === label,
-      'aria-label': `${className(label)}: ` + RUNS.map((run) =>
-        `${run.name} ${percent(run.perClass[label][m])}`).join(', '),
       onclick: () => change({ label: state.label === label ? '' : label }),
     },
     el('span', { class: 'nm', title: className(label) }, className(label)),
     el('span', { class: 'bars' }, RUNS.map((run) => {
       const share = run.perClass[label][m];
       return el('span', { class: 'bar' },
-        el('i', { style: `width:calc((100% - 3.2em)*${share / 100});background:${run.color}` }),
+        el('i', { role: 'img', 'aria-label': run.name, style: `width:calc((100% - 3.2em)*${share / 100});background:${run.color}` }),
         share.toFixed(0));
     })))));
   };
