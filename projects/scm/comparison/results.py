@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """The file of one run: all that a table needs once its work folder is gone."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 
 from projects.scm.evaluation.functional import ERROR_KINDS, EvaluationPlan
 from projects.scm.evaluation.metrics.samples import record_sample
-from projects.scm.utils import write_json
+from projects.scm.utils import read_json, write_json
 
 from .hits import (
     digest_of_names,
@@ -147,7 +146,7 @@ def load_result(path: str | Path) -> RunResult:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text('utf-8'))
+        content = read_json(path)
         if content['format'] != FORMAT:
             raise ValueError(
                 f'format: expected {FORMAT}, got {content["format"]!r}'

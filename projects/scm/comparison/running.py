@@ -6,7 +6,6 @@ still is. One whose training is finished is tested, any other goes on from its
 last checkpoint.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -25,7 +24,12 @@ from projects.scm.evaluation.functional import (
     EvaluationPlan,
     load_label_threshold,
 )
-from projects.scm.utils import load_test_run, write_file, write_json
+from projects.scm.utils import (
+    load_test_run,
+    read_json,
+    write_file,
+    write_json,
+)
 
 from .results import RunResult, load_result, measure_epoch, save_result
 from .spec import Comparison, Run
@@ -374,7 +378,7 @@ class Runner:
 def _read_stamps(folder: Path) -> list[dict[str, Any]]:
     """What the run was trained by; several where it was continued."""
     path = folder / 'stamps.json'
-    return json.loads(path.read_text()) if path.is_file() else []
+    return read_json(path) if path.is_file() else []
 
 
 def _env() -> dict[str, str]:

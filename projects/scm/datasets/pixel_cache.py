@@ -26,7 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from projects.scm.utils.files import remove_parts, write_file, write_json
+from projects.scm.utils.files import (
+    read_json,
+    remove_parts,
+    write_file,
+    write_json,
+)
 
 __all__ = ['PixelCache', 'PixelCacheError', 'image_keys']
 
@@ -91,7 +96,7 @@ class PixelCache:
         file = self.folder / 'settings.json'
         if file.is_file():
             try:
-                found = json.loads(file.read_text())
+                found = read_json(file)
             except ValueError:
                 found = None
             if found != self.settings:

@@ -5,13 +5,14 @@ Nothing here imports mmpretrain by itself.
 """
 
 from .environment import BrokenEnvironmentError, prepare_environment
-from .files import remove_parts, write_file, write_json
+from .files import read_json, remove_parts, write_file, write_json
 from .results import load_test_run
 
 __all__ = [
     'BrokenEnvironmentError',
     'load_test_run',
     'prepare_environment',
+    'read_json',
     'remove_parts',
     'write_file',
     'write_json',

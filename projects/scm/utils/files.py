@@ -1,5 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Writes files so that nobody ever finds half of one."""
+"""Writes files so that nobody ever finds half of one, and reads JSON."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ['remove_parts', 'write_file', 'write_json']
+__all__ = ['read_json', 'remove_parts', 'write_file', 'write_json']
 
 #: End of the names of files that are being written.
 PART = '.part'
@@ -82,3 +82,23 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
         content (Any): What JSON can hold.
     """
     write_file(path, (json.dumps(content, indent=2) + '\n').encode())
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read JSON.
+
+    Args:
+        path (str | os.PathLike): UTF-8 text.
+
+    Returns:
+        Any: Its content.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no JSON, or nested too deeply to be read; the
+            message names the file.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8-sig'))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: no JSON ({error!s:.200})') from error

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import platform
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .files import read_json, write_json
 
 __all__ = ['RunCard', 'card_path', 'read_card', 'write_card']
 
@@ -68,7 +69,6 @@ def write_card(
     from projects.scm.version import __version__
 
     from .environment import installed_distributions
-    from .files import write_json
 
     folder = Path(results).resolve().parent
     try:
@@ -106,10 +106,7 @@ def read_card(results: str | os.PathLike) -> RunCard:
     path = card_path(results)
     if not path.is_file():
         return RunCard()
-    try:
-        content: Any = json.loads(path.read_text('utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{path}: no JSON: {error}') from error
+    content: Any = read_json(path)
     fields = RunCard._field_defaults
     if not isinstance(content, dict) or any(
         type(content.get(name, default)) is not type(default)

@@ -85,10 +85,8 @@ def _statistic(owner: Any, name: str) -> Callable:
 @_stands_for(
     'numpy.core.multiarray._reconstruct', 'numpy._core.multiarray._reconstruct'
 )
-def _empty_array(kind: type, *_: Any) -> np.ndarray:
+def _empty_array(*_: Any) -> np.ndarray:
     """An array that its state will fill."""
-    if kind is not np.ndarray:
-        raise UnpicklingError(f'GLOBAL {kind} as an array')
     return np.ndarray.__new__(np.ndarray, (0,), 'b')
 
 
@@ -175,12 +173,16 @@ def _read_stream(
             'run code. If you trust where the file comes from, read it '
             'with --trust'
         ) from error
-    except ValueError:
+    except _DamagedError:
         raise
     except Exception as error:  # of a damaged file, anything
         raise ValueError(
             f'{name}: no checkpoint ({type(error).__name__}: {error})'
         ) from error
+
+
+class _DamagedError(ValueError):
+    """A file differs from its checksums; the message names it."""
 
 
 def _as_torch_asks() -> list:
@@ -242,7 +244,7 @@ def _check_members(file: BinaryIO, name: str) -> None:
                     while content.read(1 << 24):
                         pass
             except (zipfile.BadZipFile, EOFError, OSError) as error:
-                raise ValueError(
+                raise _DamagedError(
                     f'{name}: damaged, {member.filename} differs from its '
                     f'checksum ({error}); fetch or write the file again'
                 ) from error
@@ -269,8 +271,12 @@ def _read_safetensors(file: BinaryIO, name: str) -> dict[str, Any]:
         raise ValueError(f'{name}: no checkpoint ({error})') from error
 
 
-class _ResultReader(pickle.Unpickler):
+class _ResultReader(pickle._Unpickler):
     """Unpickles containers, numbers, arrays and tensors.
+
+    In Python: what a file tells to be remembered as number 4,000,000,000 is
+    one entry of a dict here; the faster one reserves memory for all numbers
+    up to it.
 
     What it hands out are types that cannot be changed, and methods of this
     reader, so that nothing a file sets on them outlives it.
@@ -338,9 +344,27 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
+def _bytearray(*data: Any) -> bytearray:
+    """Bytes that can be changed; of a number it would be that many."""
+    if any(isinstance(item, int) for item in data):
+        raise UnpicklingError(f'a bytearray of {data!r:.100}')
+    return bytearray(*data)
+
+
+def _array_type(*_: Any) -> None:
+    """The type of arrays, to be named and not to be called.
+
+    What it makes is of any size, whatever the size of the file.
+    """
+    raise UnpicklingError('GLOBAL numpy.ndarray, called')
+
+
 _RESULT_TYPES = {
-    **{k: v for k, v in _PLAIN.items() if k.startswith('numpy.')},
-    'builtins.bytearray': bytearray,
+    **{
+        name: kind
+        for name, kind in _PLAIN.items()
+        if name.startswith('numpy.') and kind is not np.ndarray
+    },
     'builtins.complex': complex,
     'builtins.frozenset': frozenset,
     'builtins.set': set,
@@ -350,6 +374,8 @@ _RESULT_TYPES = {
     'torch.Size': torch.Size,
 }
 _RESULT_FUNCTIONS = {
+    'builtins.bytearray': _bytearray,
+    'numpy.ndarray': _array_type,
     '_codecs.encode': _encode,
     'torch._utils._rebuild_tensor_v2': _tensor,
     'torch.storage._load_from_bytes': _storage,

@@ -2,7 +2,6 @@
 """The folder of one run, into which no other run is mixed."""
 
 import datetime
-import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from projects.scm.apis.sources import RESULT_MARKER
-from projects.scm.utils import write_json
+from projects.scm.utils import read_json, write_json
 
 from .writer import ResultWriter
 
@@ -141,7 +140,7 @@ def clear_results(
 def _read_marker(marker: Path) -> dict[str, Any]:
     """What an earlier run says; entries that leave its folder are refused."""
     try:
-        content = json.loads(marker.read_text(encoding='utf-8'))
+        content = read_json(marker)
         entries = content['entries']
         for key in ('state', 'results', 'started'):
             content[key]

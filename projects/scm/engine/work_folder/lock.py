@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A lock of a work folder: one training at a time writes into it."""
 
-import json
 import logging
 import os
 import socket
@@ -14,7 +13,7 @@ from types import TracebackType
 from filelock import FileLock
 from mmengine.logging import print_log
 
-from projects.scm.utils import write_json
+from projects.scm.utils import read_json, write_json
 
 __all__ = ['WorkFolderInUse', 'WorkFolderLock']
 
@@ -136,7 +135,7 @@ class WorkFolderLock:
     def _read(self) -> dict | None:
         """Content of the lock; None if there is none."""
         try:
-            owner = json.loads(self.path.read_text())
+            owner = read_json(self.path)
         except FileNotFoundError:
             return None
         except ValueError:

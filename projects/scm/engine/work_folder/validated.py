@@ -1,10 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A note of how far a training was validated."""
 
-import json
 from pathlib import Path
 
-from projects.scm.utils import write_json
+from projects.scm.utils import read_json, write_json
 
 __all__ = ['read_validated', 'write_validated']
 
@@ -33,7 +32,7 @@ def read_validated(work_dir: str | Path) -> int:
         that is not known.
     """
     try:
-        note = json.loads(Path(work_dir, NOTE).read_text())
+        note = read_json(Path(work_dir, NOTE))
         return max(int(note['iteration']), 0)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0

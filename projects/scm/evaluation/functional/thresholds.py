@@ -12,14 +12,13 @@
 - ``none``: boxes came from a detector, and there is no map.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from projects.scm.utils import write_json
+from projects.scm.utils import read_json, write_json
 
 TYPES = ('oracle', 'fixed', 'val', 'labels', 'otsu', 'none')
 
@@ -268,7 +267,7 @@ def load_thresholds(path: str | os.PathLike) -> dict[str, Any]:
             'threshold_file set to this path first'
         )
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         for protocol, chosen in content['thresholds'].items():
             for key, value in chosen.items():
                 if not 0 <= value <= 1:
@@ -315,7 +314,7 @@ def load_label_threshold(path: str | os.PathLike) -> dict[str, Any]:
             f'--out {path}'
         )
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         if content.get('chosen_by') != 'labels':
             raise ValueError("no field 'chosen_by' with the value 'labels'")
         if not 0 <= content['threshold'] <= 1:
@@ -331,7 +330,7 @@ def load_label_threshold(path: str | os.PathLike) -> dict[str, Any]:
 def holds_label_threshold(path: str | os.PathLike) -> bool:
     """Whether there is a file of :func:`save_label_threshold`."""
     try:
-        content = json.loads(Path(path).read_text())
+        content = read_json(path)
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get('chosen_by') == 'labels'

@@ -1,0 +1,66 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""Files damaged at random are read, or refused by name."""
+
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+@pytest.fixture(scope='module')
+def fuzzer(repo):
+    before = list(sys.path)
+    sys.path.insert(0, str(repo / 'tools' / 'benchmarks'))
+    import fuzz_readers
+
+    yield fuzz_readers
+    sys.path[:] = before
+
+
+@pytest.fixture(scope='module')
+def readings(fuzzer, tmp_path_factory):
+    return fuzzer.Readings(tmp_path_factory.mktemp('files'))
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_damaged_files(fuzzer, readings, data):
+    files = [(n, f) for n, files in fuzzer.seeds().items() for f in files]
+    name, file = data.draw(st.sampled_from(files))
+    limits = (fuzzer.PLACES, fuzzer.LENGTHS, fuzzer.KINDS - 1, 255)
+    edit = st.tuples(*(st.integers(0, limit) for limit in limits))
+    edits = data.draw(st.lists(edit, min_size=1, max_size=4))
+    content = fuzzer.damage(fuzzer.seeds()[name][file], edits)
+    assert readings.read(name, file, content) is None
+
+
+@pytest.mark.parametrize(
+    ('name', 'file', 'content'),
+    [
+        # Asks to remember something as number 2**28, in 4 GB.
+        ('predictions', '4.pkl', b'\x80\x02]r\x00\x00\x00\x10.'),
+        (
+            'predictions',
+            '4.pkl',
+            b'cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.',
+        ),
+        ('predictions', '4.pkl', b'cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85R.'),
+        ('thresholds', 'val.json', b'[' * 100_000),
+        ('thresholds', 'labels.json', b'[' * 100_000),
+    ],
+)
+def test_small_files_take_no_memory(fuzzer, readings, name, file, content):
+    assert readings.read(name, file, content) is None
+    assert readings.outcomes[name, 'refused'] > 0
+
+
+def test_a_checkpoint_of_no_text_is_named(fuzzer, readings):
+    content = fuzzer.seeds()['checkpoints']['legacy.pth']
+    broken = content.replace(b'head.bias', b'head.\xff\xff\xff\xff')
+    assert broken != content
+    assert readings.read('checkpoints', 'legacy.pth', broken) is None
