@@ -236,6 +236,18 @@ def test_sizes_of_voc(convert, tmp_path, size):
     assert convert('--voc', folder)[1] == [CORNERS] * 2
 
 
+def test_other_classes_of_voc_are_told(refused, convert, tmp_path):
+    message = refused('--voc', voc(tmp_path / 'xml', name='a {label}'))
+    assert (
+        '6 boxes of other classes left out: a fish (3), a tool (3); classes '
+        'here: fish, tool' in message
+    )
+    for file in (tmp_path / 'xml').glob('*.xml'):
+        file.write_text(file.read_text().replace('a fish', 'Fish'))
+        file.write_text(file.read_text().replace('a tool', 'TOOL'))
+    assert convert('--voc', tmp_path / 'xml')[1] == [CORNERS] * 2
+
+
 def test_several_boxes_in_an_object(convert, tmp_path):
     folder = voc(tmp_path / 'xml', boxes=2)
     assert convert('--voc', folder)[1] == [CORNERS] * 4

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from synthetic_results import dump_results, make_results
 
+from projects.scm.apis.outputs import FORMATS
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
     merge_masks,
@@ -490,3 +491,65 @@ def test_what_is_missing_is_said(tool, tmp_path, folder, metadata):
         'needs predicted classes',
         *(folder, '--metadata', metadata, '--protocol', 'scm'),
     )
+
+
+def test_pickle_with_metadata_without_extension(tool, tmp_path, test_run):
+    path, items, expected = test_run
+    metadata, out = tmp_path / 'metadata', tmp_path / 'figures.json'
+    metadata.mkdir()
+    rows = [
+        (
+            Path(name).with_suffix('').as_posix(),
+            int(item['gt_label'][0]),
+            item['ori_shape'][1::-1],
+            item['instances'][0]['bbox'],
+        )
+        for name, item in zip(named(items), items, strict=True)
+    ]
+    for name, lines in {
+        'image_ids': [n for n, *_ in rows],
+        'class_labels': [f'{n},{label}' for n, label, *_ in rows],
+        'image_sizes': [f'{n},{w},{h}' for n, _, (w, h), _ in rows],
+        'localization': [
+            f'{n},{",".join(map(str, map(float, box)))}' for n, *_, box in rows
+        ],
+    }.items():
+        (metadata / f'{name}.txt').write_text('\n'.join(lines))
+    options = ('--json', out, '--protocol', 'scm')
+    run(tool, path, '--metadata', metadata, *options)
+    assert gt_known(out) == expected
+    for file in metadata.iterdir():
+        file.write_text(file.read_text().replace(rows[0][0], 'else/where'))
+    message = 'an extra image, it is not in the annotation: .*else/where'
+    fails(tool, f'(?s){message}', path, '--metadata', metadata)
+
+
+@pytest.mark.parametrize('kind', ['coco', 'csv'])
+def test_results_of_localize_are_an_annotation(
+    tool, tmp_path, folder, expected, kind
+):
+    """What this project writes, it reads."""
+    writer = FORMATS[kind](tmp_path / 'out', ('zero', 'one', 'two'))
+    for name, label, (width, height), boxes in zip(
+        NAMES, LABELS, SIZES, BOXES, strict=True
+    ):
+        writer.add(
+            dict(
+                name=name,
+                img_path=name,
+                file_name=name,
+                width=width,
+                height=height,
+                pred_label=label,
+                pred_score=0.75,
+                bboxes=np.array(boxes, np.float32),
+                labels=np.full(len(boxes), label),
+                scores=np.full(len(boxes), 0.5, np.float32),
+            )
+        )
+    written = writer.close()
+    out = tmp_path / 'figures.json'
+    run(tool, folder, f'--{kind}', written, '--json', out)
+    found = read_figures(out, 'wsoleval')
+    values = {k: f['value'] for k, f in found['figures'].items()}
+    assert values == {k: f.value for k, f in expected.figures.items()}
