@@ -279,3 +279,13 @@ def test_no_pickle(tmp_path) -> None:
         file.write_bytes(content)
         with pytest.raises(ValueError, match=r'b\.pkl: not a readable'):
             read_pickle(file)
+
+
+@pytest.mark.parametrize('content', [b'no pickle' * 9, b'\x80\x04]\x94.'])
+def test_other_files_are_told_in_one_line(tmp_path, content):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'a\.pth: no checkpoint') as info:
+        read_torch_file(path)
+    assert len(str(info.value).splitlines()) == 1
+    assert 'torch.load' not in str(info.value)

@@ -167,7 +167,9 @@ def _read_stream(
     except UnpicklingError as error:
         unsafe = _unsafe_name(error)
         if unsafe is None:
-            raise ValueError(f'{name}: no checkpoint ({error})') from error
+            raise ValueError(
+                f'{name}: no checkpoint ({_in_short(error)})'
+            ) from error
         raise ValueError(
             f'{name}: holds {unsafe}, beside weights; reading that can '
             'run code. If you trust where the file comes from, read it '
@@ -177,7 +179,8 @@ def _read_stream(
         raise
     except Exception as error:  # of a damaged file, anything
         raise ValueError(
-            f'{name}: no checkpoint ({type(error).__name__}: {error})'
+            f'{name}: no checkpoint ({type(error).__name__}: '
+            f'{_in_short(error)})'
         ) from error
 
 
@@ -215,6 +218,12 @@ def _unsafe_name(error: Exception) -> str | None:
         str(error),
     )
     return next(filter(None, found.groups()), None) if found else None
+
+
+def _in_short(error: Exception) -> str:
+    """One line of an error; PyTorch's has advice around the reason."""
+    reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
+    return f'{reason.partition(chr(10))[0]:.200}'
 
 
 def _check_kind(file: BinaryIO, name: str) -> None:
