@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,11 +16,15 @@ from projects.scm.structures import (
     resize_score_map,
 )
 
+from .contours import survey
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .grey_levels import raw_levels
 from .plan import EvaluationPlan
 from .protocols import Measure
 from .threshold_boxes import CutBoxes, boxes_at_cuts, threshold_cuts
+
+if TYPE_CHECKING:
+    from .contours.terrain import Terrain
 
 
 @dataclass
@@ -144,22 +148,24 @@ class _MapBoxes(_FoundBoxes):
         super().__init__(plan, gt_boxes)
         self.maps = maps
 
-    def _levels(self, label: int, interpolation: str) -> np.ndarray:
-        return raw_levels(
+    def _searched(
+        self, label: int, interpolation: str
+    ) -> tuple['Terrain', np.ndarray]:
+        """What to search, and the cuts at which, for any contours."""
+        levels = raw_levels(
             resize_score_map(
                 self.maps[label], self.plan.frame_size_wh, interpolation
             )
         )
+        thresholds = self.plan.shared_thresholds[interpolation]
+        cuts = threshold_cuts(levels, thresholds)
+        return survey(levels), np.append(cuts, otsu_cut(levels))
 
     def _found(
         self, label: int, interpolation: str, contours: str
     ) -> CutBoxes:
-        levels = self._once(self._levels, label, interpolation)
-        thresholds = self.plan.shared_thresholds[interpolation]
-        cuts = threshold_cuts(levels, thresholds)
-        return boxes_at_cuts(
-            levels, np.append(cuts, otsu_cut(levels)), contours
-        )
+        terrain, cuts = self._once(self._searched, label, interpolation)
+        return boxes_at_cuts(terrain, cuts, contours)
 
 
 class _GivenBox(_FoundBoxes):

@@ -2,85 +2,21 @@
 """Boxes of a score map at many thresholds."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import CONTOURS
-from projects.scm.utils.compiling import njit
 
-from .contours import boxes_at_falling_cuts
+from .contours import boxes_at_falling_cuts, survey
 from .grey_levels import unit_levels
 
+if TYPE_CHECKING:
+    from .contours.terrain import Terrain
+
 NO_LIMIT = 1 << 40
-
-
-@njit(cache=True, nogil=True)
-def _distinct_cuts(cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts that differ, falling, and the place of each cut among them."""
-    places = np.zeros(256, np.int64)
-    for cut in cuts:
-        places[cut] = 1
-    count = 0
-    falling = np.empty(256, np.int64)
-    for cut in range(255, -1, -1):
-        if places[cut]:
-            falling[count], places[cut] = cut, count
-            count += 1
-    place = np.empty(cuts.size, np.int64)
-    for i in range(cuts.size):
-        place[i] = places[cuts[i]]
-    return falling[:count].copy(), place
-
-
-@njit(cache=True, nogil=True)
-def _finished(
-    boxes: np.ndarray,
-    offsets: np.ndarray,
-    last_x: int,
-    last_y: int,
-    empty_box: tuple[int, int, int, int],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes with limited far corners, and a box where there is none."""
-    cuts = offsets.size - 1
-    places = np.zeros(cuts + 1, np.int64)
-    for i in range(cuts):
-        places[i + 1] = places[i] + max(offsets[i + 1] - offsets[i], 1)
-    result = np.empty((places[cuts], 4), np.int64)
-    for i in range(cuts):
-        begin, end = offsets[i], offsets[i + 1]
-        if begin == end:
-            for k in range(4):
-                result[places[i], k] = empty_box[k]
-        for j in range(begin, end):
-            box, source = result[places[i] + j - begin], boxes[j]
-            box[0], box[1] = source[0], source[1]
-            box[2], box[3] = min(source[2], last_x), min(source[3], last_y)
-    return result, places
-
-
-@njit(cache=True, nogil=True)
-def _best_ious(
-    boxes: np.ndarray, offsets: np.ndarray, gt_boxes: np.ndarray
-) -> np.ndarray:
-    """Best of ``iou_inclusive(boxes, gt_boxes)`` at every cut."""
-    best = np.zeros(offsets.size - 1, np.float64)
-    for i in range(offsets.size - 1):
-        for j in range(offsets[i], offsets[i + 1]):
-            x0, y0 = float(boxes[j, 0]), float(boxes[j, 1])
-            x1, y1 = float(boxes[j, 2]), float(boxes[j, 3])
-            area = max(x1 - x0 + 1, 0.0) * max(y1 - y0 + 1, 0.0)
-            for k in range(gt_boxes.shape[0]):
-                a, b, c, d = gt_boxes[k]
-                shared = max(min(x1, c) - max(x0, a) + 1, 0.0) * max(
-                    min(y1, d) - max(y0, b) + 1, 0.0
-                )
-                of_gt = max(c - a + 1, 0.0) * max(d - b + 1, 0.0)
-                union = area + of_gt - shared
-                if union > 0:
-                    best[i] = max(best[i], shared / union)
-    return best
 
 
 class CutBoxes(NamedTuple):
@@ -113,8 +49,10 @@ class CutBoxes(NamedTuple):
         Returns:
             CutBoxes: With at least one box at every cut.
         """
+        from .threshold_box_loops import finished
+
         width, height = size_wh if clamp else (NO_LIMIT, NO_LIMIT)
-        boxes, offsets = _finished(
+        boxes, offsets = finished(
             self.boxes,
             self.offsets,
             int(width) - 1,
@@ -132,7 +70,9 @@ class CutBoxes(NamedTuple):
         Returns:
             np.ndarray: (n,) float64, inclusive pixels.
         """
-        best = _best_ious(
+        from .threshold_box_loops import best_ious
+
+        best = best_ious(
             self.boxes,
             self.offsets,
             np.asarray(gt_boxes, np.float64).reshape(-1, 4),
@@ -169,12 +109,13 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
 
 
 def boxes_at_cuts(
-    levels: np.ndarray, cuts: np.ndarray, contours: str = 'largest'
+    levels: 'np.ndarray | Terrain', cuts: np.ndarray, contours: str = 'largest'
 ) -> CutBoxes:
     """Bounding rectangles of the contours of ``levels > cut``.
 
     Args:
-        levels (np.ndarray): (h, w) uint8.
+        levels (np.ndarray | Terrain): (h, w) uint8, or their terrain, so
+            that two searches of a map share it.
         cuts (np.ndarray): (n,) int64 in [0, 255], in any order.
         contours (str): ``'largest'``: one box a cut, of the contour with the
             largest area; ``'all'``: the boxes of all contours, holes
@@ -191,12 +132,16 @@ def boxes_at_cuts(
         raise ValueError(
             f'contours: expected one of {CONTOURS}, got {contours!r}'
         )
-    if levels.ndim != 2 or levels.dtype != np.uint8:
-        raise ValueError(
-            'levels: expected uint8 of shape (h, w), got '
-            f'{levels.dtype} of shape {levels.shape}'
-        )
-    falling, place = _distinct_cuts(cuts)
+    from .threshold_box_loops import distinct_cuts
+
+    if isinstance(levels, np.ndarray):
+        if levels.ndim != 2 or levels.dtype != np.uint8:
+            raise ValueError(
+                'levels: expected uint8 of shape (h, w), got '
+                f'{levels.dtype} of shape {levels.shape}'
+            )
+        levels = survey(levels)
+    falling, place = distinct_cuts(cuts)
     boxes, offsets = boxes_at_falling_cuts(levels, falling, contours)
     return CutBoxes(boxes, offsets, place)
 
@@ -243,7 +188,8 @@ def boxes_at_thresholds(
     ).finish(levels.shape[::-1], clamp=clamp, empty_box=empty_box)
     if contours == 'largest':
         return found.boxes[found.place]
-    offsets = found.offsets.tolist()
-    return [
-        found.boxes[offsets[i] : offsets[i + 1]] for i in found.place.tolist()
+    pieces = [
+        found.boxes[begin:end]
+        for begin, end in pairwise(found.offsets.tolist())
     ]
+    return [pieces[i] for i in found.place.tolist()]

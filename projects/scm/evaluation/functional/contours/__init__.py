@@ -9,31 +9,50 @@ a hole runs on the pixels around it, so its box is one pixel larger on every
 side. Nothing but boxes and, where needed, the area of an outer border is
 computed; contours are never stored.
 
-One function is the door, :func:`boxes_at_falling_cuts`. Behind it, maps are
+:func:`survey` does what does not depend on the contours that are wanted, once
+for a map; :func:`boxes_at_falling_cuts` finds them. Behind these two, maps are
 padded with one pixel of level 0 on every side, and boxes are inclusive and in
 padded coordinates. Rows become hills (``hills``), hills a forest of
 components (``hill_forest``), whose extents a sweep follows
 (``component_sweep``); ``largest`` and ``nesting`` choose and order.
 
-Compiled with Numba at first use, then cached on disk.
+Compiled with Numba at first use, then cached on disk; Numba itself is loaded
+with the first map, because it takes a while and prediction does without.
 """
+
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from .largest import largest_contours
-from .nesting import all_contours
+if TYPE_CHECKING:
+    from .terrain import Terrain
 
-__all__ = ['boxes_at_falling_cuts']
+__all__ = ['boxes_at_falling_cuts', 'survey']
+
+
+def survey(levels: np.ndarray) -> 'Terrain':
+    """Find the hills of a map and how they are joined, whatever the cuts.
+
+    Args:
+        levels (np.ndarray): (h, w) uint8.
+
+    Returns:
+        Terrain: Of the map with one pixel of level 0 on every side.
+    """
+    from .terrain import survey_padded
+
+    padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return survey_padded(padded, cv2.transpose(padded))
 
 
 def boxes_at_falling_cuts(
-    levels: np.ndarray, cuts: np.ndarray, contours: str
+    terrain: 'Terrain', cuts: np.ndarray, contours: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounding rectangles of the contours of ``levels > cut``.
 
     Args:
-        levels (np.ndarray): (h, w) uint8.
+        terrain (Terrain): Of the levels, from :func:`survey`.
         cuts (np.ndarray): (n,) int64, falling, in [0, 255].
         contours (str): ``'largest'``, the one with the largest area at each
             cut, the first of several in OpenCV's order; or ``'all'``, holes
@@ -43,7 +62,8 @@ def boxes_at_falling_cuts(
         tuple: (m, 4) int64 half-open ``x0, y0, x1, y1``, and (n + 1,) int64
         rising: the boxes of cut i are ``boxes[offsets[i]:offsets[i + 1]]``.
     """
-    padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    turned = cv2.transpose(padded)
-    find = largest_contours if contours == 'largest' else all_contours
-    return find(padded, turned, cuts)
+    if contours == 'largest':
+        from .largest import largest_contours as find
+    else:
+        from .nesting import all_contours as find
+    return find(terrain, cuts)

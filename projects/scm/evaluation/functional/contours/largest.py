@@ -16,8 +16,9 @@ from .component_sweep import (
     start_sweep,
     sweep_to,
 )
-from .hill_forest import HillForest, component_of, grow_forest
-from .hills import Hills, find_hills, find_turns, first_pixel
+from .hill_forest import HillForest, component_of
+from .hills import Hills, first_pixel
+from .terrain import Terrain
 
 # Steps to the 8 neighbours, clockwise on the screen from the right one.
 STEP_X = np.array([1, 1, 0, -1, -1, -1, 0, 1])
@@ -242,7 +243,7 @@ def spans(tops: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def largest_contours(
-    levels: np.ndarray, turned: np.ndarray, cuts: np.ndarray
+    terrain: Terrain, cuts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Box of the contour with the largest area at every cut.
 
@@ -253,8 +254,7 @@ def largest_contours(
     around it, but is listed after it.
 
     Args:
-        levels (np.ndarray): (H, W) uint8, padded with a frame of zeros.
-        turned (np.ndarray): (W, H) uint8, its transpose, contiguous.
+        terrain (Terrain): Of the map.
         cuts (np.ndarray): (n,) int64, falling, in [0, 255].
 
     Returns:
@@ -262,8 +262,7 @@ def largest_contours(
         of the map without its padding, and (n + 1,) int64, where those of
         each cut start: one, or none where there is no contour.
     """
-    hills = find_hills(levels, find_turns(turned), False)
-    forest = grow_forest(levels, hills, True)
+    levels, hills, forest = terrain.levels, terrain.hills, terrain.forest
     offsets = np.zeros(cuts.size + 1, np.int64)
     several = False
     for i in range(cuts.size):
@@ -279,8 +278,9 @@ def largest_contours(
             box[Y0], box[Y1] = rows_at[cut, 0] - 1, rows_at[cut, 1]
     if not several:
         return boxes, offsets
-    columns = find_hills(turned, find_turns(levels), False)
-    course = _follow(forest, hills, columns, cuts[forest.counts[cuts] > 1])
+    course = _follow(
+        forest, hills, terrain.columns, cuts[forest.counts[cuts] > 1]
+    )
     leaders = _find_leaders(levels, hills, forest, course)
     at = 0
     for i in range(cuts.size):

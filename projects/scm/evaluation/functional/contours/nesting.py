@@ -21,8 +21,9 @@ from .component_sweep import (
     sweep_to,
 )
 from .hill_forest import HillForest, component_of, grow_forest
-from .hills import Hills, find_hills, find_turns
+from .hills import Hills, find_hills
 from .largest import column_tops, row_tops, spans
+from .terrain import Terrain
 
 
 @njit(cache=True, nogil=True)
@@ -130,13 +131,12 @@ def _find_holes(
 
 @njit(cache=True, nogil=True)
 def all_contours(
-    levels: np.ndarray, turned: np.ndarray, cuts: np.ndarray
+    terrain: Terrain, cuts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of all contours at every cut, in OpenCV's order.
 
     Args:
-        levels (np.ndarray): (H, W) uint8, padded with a frame of zeros.
-        turned (np.ndarray): (W, H) uint8, its transpose, contiguous.
+        terrain (Terrain): Of the map.
         cuts (np.ndarray): (n,) int64, falling, in [0, 255].
 
     Returns:
@@ -144,13 +144,11 @@ def all_contours(
         of the map without its padding, and (n + 1,) int64, where the boxes
         of each cut start.
     """
-    row_turns, column_turns = find_turns(turned), find_turns(levels)
-    hills = find_hills(levels, row_turns, False)
-    columns = find_hills(turned, column_turns, False)
-    forest = grow_forest(levels, hills, True)
-    hollow = 255 - levels
-    valleys = find_hills(hollow, row_turns, True)
-    column_valleys = find_hills(255 - turned, column_turns, True)
+    levels, hills, forest = terrain.levels, terrain.hills, terrain.forest
+    columns = terrain.columns
+    hollow = ~levels  # 255 - levels, which numba would make int64
+    valleys = find_hills(hollow, terrain.row_turns, True)
+    column_valleys = find_hills(~terrain.turned, terrain.column_turns, True)
     hollow_forest = grow_forest(hollow, valleys, False)
     hole_roots, hole_extents, hole_offsets = _find_holes(
         hollow_forest, valleys, column_valleys, cuts

@@ -16,7 +16,8 @@ Clenshaw's recurrence on Z_0 g, and Λ gets 2 (2 / ρ²) Σ_k a_{k+1} (Λ t_k)�
 which the pattern of the grid is formed: Z_0 is a constant, so one of the two
 factors Λ in S has a gradient.
 
-All is done in float64, image by image, by compiled loops. On a GPU this many
+All is done in float64, image by image, by compiled loops, whose compiler is
+loaded when a model trains: prediction does without. On a GPU this many
 short steps would be slow. A second thread would not pay: those of PyTorch keep
 the cores busy for a while after each of its own parallel steps.
 """
@@ -26,12 +27,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.fft import dct
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..grid_operator import GridOperator, grid_product
-from .loops import apply_sum, pull_back
 
 __all__ = ['MAX_TERMS', 'chebyshev_sum']
 
@@ -70,6 +69,8 @@ def _terms(
         np.ndarray | None: (n + 2,) float64: ρ, then c_0 … c_n with n >= 1.
         None where there is no such sum, see :func:`chebyshev_sum`.
     """
+    from scipy.fft import dct
+
     radius = max(_spectral_bound(op), 1e-6)
     growth = alpha * radius**2
     if not growth <= 2:  # or NaN
@@ -111,6 +112,8 @@ class _ChebyshevSum(torch.autograd.Function):
         alpha: float,
         terms: np.ndarray,
     ) -> Tensor:
+        from .loops import apply_sum
+
         ctx.save_for_backward(diagonal, right, down, vector)
         ctx.alpha, ctx.terms = alpha, terms
         inputs = [_array(part) for part in (diagonal, right, down, vector)]
@@ -121,6 +124,8 @@ class _ChebyshevSum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple:
+        from .loops import pull_back
+
         inputs = [_array(part) for part in (*ctx.saved_tensors, grad)]
         grads = [np.zeros_like(part) for part in inputs[:4]]
         pull_back(ctx.alpha, ctx.terms, *inputs, *grads)
