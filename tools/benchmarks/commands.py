@@ -45,7 +45,8 @@ def run_command(command: Command) -> dict[str, float]:
         RuntimeError: If it fails; with its last lines.
     """
     words = [sys.executable, *map(str, command.arguments)]
-    environment = {**os.environ, 'PYTHONPATH': str(command.checkout)}
+    paths = [str(command.checkout), os.environ.get('PYTHONPATH', '')]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
     start = time.perf_counter()
     child = subprocess.Popen(
         words,
