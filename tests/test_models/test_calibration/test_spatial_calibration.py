@@ -346,7 +346,6 @@ def test_trace_ends_with_the_result():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(iterations=()), 'one entry a block'),
         (dict(iterations=4), 'one entry a block'),
         (dict(iterations=(-1,)), '>= 0'),
         (dict(iterations=(2.5,)), '>= 0'),

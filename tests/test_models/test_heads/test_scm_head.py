@@ -105,3 +105,53 @@ def test_calibration_options_reach_the_blocks():
     head = build(calibration=dict(iterations=(4, 2), beta=0.3))
     assert [b.iterations for b in head.calibration.blocks] == [4, 2]
     assert head.calibration.blocks[0].beta.item() == pytest.approx(0.3)
+
+
+def test_calibrated_maps_are_those_of_the_trace():
+    head = build(calibrated_maps=True)
+    feats, labels = tokens(), torch.tensor([[2, 0], [1, 2]])
+    semantic, attention = head.calibration.trace(
+        head.semantic(feats[0].patch), head.attention_map(feats[0])
+    )[-1]
+    maps = head.score_maps(feats, labels)
+    for image in range(2):
+        for place in range(2):
+            torch.testing.assert_close(
+                maps[image, place],
+                semantic[image, labels[image, place]] * attention[image],
+            )
+    logits, whole = head.all_maps(feats)
+    torch.testing.assert_close(whole, semantic * attention.unsqueeze(1))
+    torch.testing.assert_close(logits, build()(feats))
+    assert (maps - build().score_maps(feats, labels)).abs().max() > 0.1
+
+
+def test_calibrated_scores_are_those_of_the_loss():
+    head = build(calibrated_inference=True)
+    feats = tokens()
+    expected = build().calibrated_logits(feats)
+    torch.testing.assert_close(head(feats), expected)
+    torch.testing.assert_close(head.forward_maps(feats)[0], expected)
+    torch.testing.assert_close(
+        head.score_maps(feats, torch.tensor([[0], [1]])),
+        build().score_maps(feats, torch.tensor([[0], [1]])),
+    )
+
+
+@pytest.mark.parametrize('name', ['calibrated_inference', 'calibrated_maps'])
+def test_what_predicts_calibrated_keeps_its_calibration(name):
+    head = build(**{name: True})
+    head.drop_training_parts()
+    assert head.calibration is not None
+    with pytest.raises(ValueError, match='nothing to predict with'):
+        build(calibration=False, **{name: True})
+
+
+def test_without_blocks_the_loss_is_that_of_tscam():
+    head = build(calibration=dict(iterations=()))
+    plain = TSCAMHead(in_channels=4, num_classes=3)
+    plain.load_state_dict(head.state_dict())
+    torch.testing.assert_close(
+        head.loss(tokens(), samples())['loss'],
+        plain.loss(tokens(), samples())['loss'],
+    )

@@ -153,3 +153,17 @@ def test_numbers_must_be_positive(name):
     options = dict(in_channels=4, num_classes=3, map_topk=5)
     with pytest.raises(ValueError, match=f'{name} must be positive'):
         TSCAMHead(**{**options, name: 0})
+
+
+def test_attention_of_the_last_layers():
+    feats = tokens(layers=5)
+    head = TSCAMHead(in_channels=4, num_classes=3, attention_layers=2)
+    torch.testing.assert_close(
+        head.attention_map(feats[0]),
+        feats[0].cls_attention[:, -2] + feats[0].cls_attention[:, -1],
+    )
+    head = TSCAMHead(in_channels=4, num_classes=3, attention_layers=99)
+    with pytest.raises(ValueError, match=r'attention_layers=99.* layers'):
+        head.attention_map(feats[0])
+    with pytest.raises(ValueError, match='attention_layers'):
+        TSCAMHead(in_channels=4, num_classes=3, attention_layers=0)

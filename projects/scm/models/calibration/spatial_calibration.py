@@ -128,8 +128,9 @@ class SpatialCalibration(nn.Module):
 
     Args:
         iterations (Sequence[int | None]): Newton-Schulz iterations of each
-            block; its length is the number of blocks. Defaults to
-            (16, 4, 4, 4) as for ViT and DeiT; Conformer takes (4, 4, 4, 4).
+            block; its length is the number of blocks, and where it
+            is empty the maps stay as they are. Defaults to (16, 4, 4, 4) as
+            for ViT and DeiT; Conformer takes (4, 4, 4, 4).
         lambda_ (float): Initial λ of each block. Defaults to 1.
         beta (float): Initial β of each block. Defaults to 0.5.
         alpha (float): Constant α of the iteration. Defaults to 0.002.
@@ -143,7 +144,7 @@ class SpatialCalibration(nn.Module):
         alpha: float = 0.002,
     ) -> None:
         super().__init__()
-        if not isinstance(iterations, Sequence) or not iterations:
+        if not isinstance(iterations, Sequence):
             raise ValueError(
                 'iterations needs one entry a block, e.g. '
                 f'{OFFICIAL_ITERATIONS}, but got {iterations!r}'
@@ -175,7 +176,7 @@ class SpatialCalibration(nn.Module):
             at least float32: the computation leaves autocast, because
             z − tanh z of a half precision z is 0.
         """
-        *_, (gain, attention) = _gains(
+        gain, attention = _calibrate(
             self.blocks, semantic, attention, features
         )
         return _full_precision(semantic) * gain.unsqueeze(1), attention
@@ -196,7 +197,7 @@ class SpatialCalibration(nn.Module):
         Returns:
             Tensor: Shape (B, C), at least float32.
         """
-        *_, (gain, _) = _gains(self.blocks, semantic, attention, features)
+        gain, _ = _calibrate(self.blocks, semantic, attention, features)
         with torch.autocast(gain.device.type, enabled=False):
             flat = _full_precision(semantic).flatten(2)
             total = flat @ gain.flatten(1).unsqueeze(2)
@@ -245,6 +246,19 @@ def _minimum_norm(matrix: Tensor, vector: Tensor) -> Tensor:
 
 def _full_precision(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _calibrate(
+    blocks: Iterable[ActivationDiffusionBlock],
+    semantic: Tensor,
+    attention: Tensor,
+    features: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Gain and F after the last block; ones and F⁰ where there is none."""
+    found = torch.ones_like(attention), attention
+    for after in _gains(blocks, semantic, attention, features):
+        found = after
+    return tuple(map(_full_precision, found))
 
 
 def _gains(

@@ -50,20 +50,18 @@ class ConformerSCMHead(SCMHead):
                 'in_channels must be two numbers, of the convolution branch '
                 f'and of the patch tokens, but got {in_channels!r}'
             )
-        if calibration is False and calibrated_inference:
-            raise ValueError(
-                'calibration=False leaves nothing to predict with: set '
-                'calibrated_inference=False as well'
-            )
         if isinstance(calibration, dict | None):
             calibration = dict(
                 dict(iterations=CONFORMER_ITERATIONS), **(calibration or {})
             )
         convolution, tokens = in_channels
         super().__init__(
-            tokens, num_classes, calibration=calibration, **kwargs
+            tokens,
+            num_classes,
+            calibration=calibration,
+            calibrated_inference=calibrated_inference,
+            **kwargs,
         )
-        self.calibrated_inference = calibrated_inference
         self.convolution = nn.Linear(convolution, num_classes)
 
     def convolution_logits(self, feats: tuple) -> Tensor:
@@ -89,24 +87,19 @@ class ConformerSCMHead(SCMHead):
 
     def forward(self, feats: tuple) -> Tensor:
         """Logits, shape (B, C)."""
-        logits = (
-            super().calibrated_logits(feats)
-            if self.calibrated_inference
-            else super().forward(feats)
-        )
+        logits = super().forward(feats)
+        if self.calibrated_inference:  # the sum by then
+            return logits
         return logits + self.convolution_logits(feats)
 
     def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
         """Logits and what score maps are made of; see :class:`TSCAMHead`."""
-        _, semantic, attention = super().forward_maps(feats)
-        return self(feats), semantic, attention
+        logits, semantic, attention = super().forward_maps(feats)
+        if not self.calibrated_inference:
+            logits = logits + self.convolution_logits(feats)
+        return logits, semantic, attention
 
     def calibrated_logits(self, feats: tuple) -> Tensor:
         """Logits that the loss is taken on, shape (B, C)."""
         convolution = self.convolution_logits(feats)
         return super().calibrated_logits(feats) + convolution
-
-    def drop_training_parts(self) -> None:
-        """Forget the calibration, where prediction does not need it."""
-        if not self.calibrated_inference:
-            super().drop_training_parts()

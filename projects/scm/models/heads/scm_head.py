@@ -22,8 +22,8 @@ class SCMHead(TSCAMHead):
 
     The loss is taken on the calibrated semantic map; prediction is TS-CAM's,
     on a min-max scaled attention map, and does not touch the calibration
-    (*Weakly Supervised Object Localization via Transformer with Implicit
-    Spatial Calibration*, ECCV 2022).
+    unless it is asked to (*Weakly Supervised Object Localization via
+    Transformer with Implicit Spatial Calibration*, ECCV 2022).
 
     Args:
         in_channels (int): Channels D of the patch tokens.
@@ -38,7 +38,16 @@ class SCMHead(TSCAMHead):
         similarity (str): Vectors whose cosine similarity couples patches:
             ``'semantic'``, the semantic map, as in the official code, or
             ``'embedding'``, the patch tokens. Defaults to ``'semantic'``.
+        calibrated_inference (bool): Whether predicted class scores are those
+            that the loss is taken on. Defaults to False.
+        calibrated_maps (bool): Whether score maps are made of the calibrated
+            maps, which needs the semantic map of all classes. Defaults to
+            False.
         **kwargs: As for :class:`TSCAMHead`.
+
+    Raises:
+        ValueError: If an argument is none of the above, or there is no
+            calibration to predict with.
     """
 
     def __init__(
@@ -47,6 +56,8 @@ class SCMHead(TSCAMHead):
         num_classes: int,
         calibration: dict | bool | None = None,
         similarity: str = 'semantic',
+        calibrated_inference: bool = False,
+        calibrated_maps: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, num_classes, **kwargs)
@@ -56,9 +67,21 @@ class SCMHead(TSCAMHead):
                 f'got {similarity!r}'
             )
         self.similarity = similarity
+        self.calibrated_inference = calibrated_inference
+        self.calibrated_maps = calibrated_maps
+        if calibration is False and self.predicts_calibrated:
+            raise ValueError(
+                'calibration=False leaves nothing to predict with: set '
+                'calibrated_inference=False and calibrated_maps=False as well'
+            )
         self.calibration = None
         if calibration is not False:
             self.calibration = _build_calibration(calibration)
+
+    @property
+    def predicts_calibrated(self) -> bool:
+        """Whether prediction needs the calibration."""
+        return self.calibrated_inference or self.calibrated_maps
 
     def attention_map(self, tokens: TokenFeatures) -> Tensor:
         """Attention map F, shape (B, h, w), min-max scaled to [0, 1]."""
@@ -75,11 +98,40 @@ class SCMHead(TSCAMHead):
                 'this SCMHead was built with calibration=False and cannot '
                 'train; give it a calibration, or train a TSCAMHead'
             )
+        return self.calibration.pooled(*self._calibrated_from(feats))
+
+    def _calibrated_from(
+        self, feats: tuple
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What the calibration takes."""
         tokens = self.pre_logits(feats)
         features = tokens.patch if self.similarity == 'embedding' else None
-        return self.calibration.pooled(
-            self.semantic_map(tokens), self.attention_map(tokens), features
-        )
+        return self.semantic_map(tokens), self.attention_map(tokens), features
+
+    def forward(self, feats: tuple) -> Tensor:
+        """Logits, shape (B, C)."""
+        if self.calibrated_inference:
+            return self.calibrated_logits(feats)
+        return super().forward(feats)
+
+    def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits and what score maps are made of; see :class:`TSCAMHead`."""
+        logits, semantic, attention = super().forward_maps(feats)
+        if self.calibrated_inference:
+            logits = self.calibrated_logits(feats)
+        if self.calibrated_maps:
+            semantic, attention = self.calibration(
+                *self._calibrated_from(feats)
+            )
+        return logits, semantic, attention
+
+    def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
+        """Score maps of some classes; see :class:`TSCAMHead`."""
+        if not self.calibrated_maps:
+            return super().score_maps(feats, labels)
+        semantic, attention = self.calibration(*self._calibrated_from(feats))
+        index = labels[:, :, None, None].expand(-1, -1, *semantic.shape[2:])
+        return semantic.gather(1, index) * attention.unsqueeze(1)
 
     def loss(
         self, feats: tuple, data_samples: Sequence[DataSample], **kwargs: Any
@@ -99,8 +151,9 @@ class SCMHead(TSCAMHead):
         )
 
     def drop_training_parts(self) -> None:
-        """Forget the calibration."""
-        self.calibration = None
+        """Forget the calibration, where prediction does not need it."""
+        if not self.predicts_calibrated:
+            self.calibration = None
 
 
 def _build_calibration(spec: dict | None) -> nn.Module:

@@ -7,6 +7,7 @@ from mmpretrain.registry import MODELS
 from torch import Tensor
 
 from projects.scm.structures import TokenFeatures
+from projects.scm.utils.checks import check_positive
 
 from .semantic_convolution import SemanticConvolution
 from .token_head import TokenHead
@@ -24,6 +25,8 @@ class TSCAMHead(TokenHead):
         in_channels (int): Channels D of the patch tokens, ``embed_dims`` of
             the backbone.
         num_classes (int): Classes C.
+        attention_layers (int, optional): How many of the backbone's last
+            layers F is the sum of. Defaults to None, all K that it gives.
         **kwargs: ``map_topk``, ``box_cfg`` and others of
             :class:`TokenHead`.
 
@@ -33,9 +36,16 @@ class TSCAMHead(TokenHead):
     """
 
     def __init__(
-        self, in_channels: int, num_classes: int, **kwargs: Any
+        self,
+        in_channels: int,
+        num_classes: int,
+        attention_layers: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, num_classes, **kwargs)
+        if attention_layers is not None:
+            check_positive(attention_layers=attention_layers)
+        self.attention_layers = attention_layers
         self.semantic = SemanticConvolution(in_channels, num_classes)
 
     def semantic_map(
@@ -56,8 +66,21 @@ class TSCAMHead(TokenHead):
         return self.semantic.select(tokens.patch, labels)
 
     def attention_map(self, tokens: TokenFeatures) -> Tensor:
-        """Attention map F, shape (B, h, w): sum over layers, in [0, K]."""
-        return tokens.cls_attention.sum(1)
+        """Attention map F, shape (B, h, w): sum over layers, in [0, K].
+
+        Raises:
+            ValueError: If the backbone gives fewer layers than
+                ``attention_layers``.
+        """
+        layers, wanted = tokens.cls_attention, self.attention_layers
+        if wanted is None:
+            return layers.sum(1)
+        if wanted > layers.size(1):
+            raise ValueError(
+                f'attention_layers={wanted}, but the backbone gives the '
+                f'attention of {layers.size(1)} layers'
+            )
+        return layers[:, -wanted:].sum(1)
 
     def forward(self, feats: tuple) -> Tensor:
         """Logits, the spatial mean of the semantic map, shape (B, C)."""
