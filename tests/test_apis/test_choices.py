@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from projects.scm.apis.choices import (
+    parse_target,
     resolve_target,
     resolve_threshold,
 )
@@ -21,7 +22,7 @@ def test_targets() -> None:
     assert resolve_target(np.int64(1), 3, None) == 1
     for target, message in (
         ('bea', r"got 'bea'; meant \['bee'\]"),
-        ('zebra', '3 names are known'),
+        ('zebra', "known are 'ant', 'bee', 'cat'$"),
         (3, 'index from 0 to 2, got 3'),
         (-1, 'got -1'),
     ):
@@ -29,6 +30,22 @@ def test_targets() -> None:
             resolve_target(target, 3, NAMES)
     with pytest.raises(TypeError):
         resolve_target(1.5, 3, NAMES)
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    names = [f'class {i}' for i in range(22)]
+    with pytest.raises(ValueError, match=r"'class 19' and 2 more$"):
+        resolve_target('zebra', 22, names)
+    with pytest.raises(ValueError, match='no names are known'):
+        resolve_target('zebra', 22, None)
+
+
+def test_a_number_is_a_name_where_classes_are_called_so() -> None:
+    assert parse_target('2', ('1', '2', '3')) == '2'
+    assert resolve_target('2', 3, ('1', '2', '3')) == 1
+    assert parse_target('2', NAMES) == 2
+    assert parse_target('7', ('1', '2', '3')) == 7
+    assert parse_target('topk', NAMES) == 'topk'
 
 
 def test_thresholds(tmp_path) -> None:

@@ -139,3 +139,22 @@ def test_very_wide_pictures_are_drawn_small(size_wh) -> None:
     assert width == MAX_ASPECT * 320
     assert 1 <= height <= 320
     assert resize_to_height(image, 320).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize('below', [False, True])
+def test_tags_of_one_corner_stand_apart(below):
+    """As of the best classes, whose boxes are often one."""
+    image = np.zeros((200, 300, 3), np.uint8)
+    boxes = np.tile([40, 60, 160, 150], (3, 1))
+    one = draw_tags(image, boxes[:1], (255, 0, 0), ['same'], below)
+    three = draw_tags(image, boxes, (255, 0, 0), ['same'] * 3, below)
+    plate = (one == (255, 0, 0)).all(2)
+    assert plate.any()
+    assert (three == (255, 0, 0)).all(2).sum() == 3 * plate.sum()
+
+
+def test_without_room_tags_stay_where_they_were():
+    image = np.zeros((24, 300, 3), np.uint8)
+    boxes = np.tile([0, 0, 100, 20], (9, 1))
+    drawn = draw_tags(image, boxes, (255, 0, 0), ['tag'] * 9)
+    assert drawn.any()

@@ -48,7 +48,8 @@ def parse_args() -> argparse.Namespace:
         help='add the maps after every calibration block (SCM)',
     )
     parser.add_argument(
-        '--label', type=int, help='class to explain, else the predicted one'
+        '--label',
+        help='name or index of the class to explain, else the predicted one',
     )
     parser.add_argument(
         '--threshold', type=float, help="else that of the head's box_cfg"
@@ -77,6 +78,7 @@ def main() -> None:
     import projects.scm.register  # noqa: F401, I001
     from mmpretrain.apis import get_model
     from projects.scm.apis.checkpoints import check_model, load_weights
+    from projects.scm.apis.choices import parse_target, resolve_target
     from projects.scm.utils.trust import trusted
     from projects.scm.visualization import (
         stack_sheets,
@@ -97,11 +99,23 @@ def main() -> None:
             meta = load_weights(model, checkpoint)
         model = model.to(args.device)
         classes = meta.get('dataset_meta', {}).get('classes')
+        label = None
+        if args.label is not None:
+            label = resolve_target(
+                parse_target(args.label, classes or ()),
+                model.head.num_classes,
+                classes,
+            )
+            if isinstance(label, str):
+                raise ValueError(
+                    f'--label: expected the name or index of one class, got '
+                    f'{label!r}'
+                )
         explanation = explain(
             model,
             model._config.test_dataloader.dataset.pipeline,
             args.image,
-            args.label,
+            label,
             args.threshold,
         )
         name = classes[explanation.label] if classes else None

@@ -14,6 +14,24 @@ from projects.scm.evaluation.functional import (
 from projects.scm.structures import OTSU
 
 PREDICTED, TOPK = 'predicted', 'topk'
+#: Names that a message lists.
+NAMES_LISTED = 20
+
+
+def parse_target(text: str, names: Sequence[str]) -> str | int:
+    """What a command line says about the class.
+
+    Args:
+        text (str): A name, an index, or another word.
+        names (Sequence[str]): Of the classes. Where classes are called by
+            numbers, a number is a name.
+
+    Returns:
+        str | int: An index if it is a whole number and no name.
+    """
+    if text in names or not text.isdecimal():
+        return text
+    return int(text)
 
 
 def resolve_target(
@@ -43,7 +61,7 @@ def resolve_target(
         raise ValueError(
             f'target: expected {PREDICTED!r}, {TOPK!r}, an index or the name '
             f'of a class, got {target!r}; '
-            + (f'meant {close}?' if close else f'{len(names)} names are known')
+            + (f'meant {close}?' if close else _describe(names))
         )
     index = operator.index(target)
     if not 0 <= index < num_classes:
@@ -52,6 +70,14 @@ def resolve_target(
             f'{target}'
         )
     return index
+
+
+def _describe(names: Sequence[str]) -> str:
+    if not names:
+        return 'no names are known, so give an index'
+    listed = ', '.join(map(repr, names[:NAMES_LISTED]))
+    left = len(names) - NAMES_LISTED
+    return f'known are {listed}' + (f' and {left} more' if left > 0 else '')
 
 
 def resolve_threshold(

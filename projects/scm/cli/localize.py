@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,6 +148,7 @@ def run(args: argparse.Namespace) -> int:
 def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     import projects.scm.register  # noqa: F401
     from projects.scm.apis import WSOLInferencer
+    from projects.scm.apis.choices import parse_target
     from projects.scm.apis.outputs import FORMATS as WRITERS
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
     from projects.scm.apis.sources import is_video
@@ -169,7 +169,7 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
         str(index) for index in range(inferencer.model.head.num_classes)
     ]
     options = dict(
-        target=_target(args.target, classes),
+        target=parse_target(args.target, classes),
         topk=args.topk,
         threshold=args.threshold,
         threshold_figure=args.threshold_figure,
@@ -224,13 +224,6 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
             + ''.join(f'  {entry["error"]}\n' for entry in folder.failures)
         )
     return int(bool(folder.failures))
-
-
-def _target(target: str, classes: Sequence[str]) -> str | int:
-    """An index where it is a whole number and no name."""
-    if target in classes or not target.isdecimal():
-        return target
-    return int(target)
 
 
 def _named(source: Source) -> str:

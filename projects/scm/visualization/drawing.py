@@ -38,6 +38,9 @@ __all__ = [
     'resize_to_height',
 ]
 
+#: Corners of a tag, ``x0, y0, x1, y1``, in pixels.
+Plate = tuple[int, int, int, int]
+
 GT_COLOR = (86, 180, 233)
 """Sky blue: boxes of the annotation."""
 PRED_COLOR = (230, 159, 0)
@@ -252,8 +255,9 @@ def draw_tags(
 ) -> np.ndarray:
     """Write a tag at a corner of each box; what :func:`draw_boxes` ends with.
 
-    On its own it serves where several kinds of boxes are drawn, whose lines
-    shall not cross the tags.
+    A tag that would hide one before it goes beside it, downwards, or upwards
+    with ``below``, if there is room. On its own it serves where several
+    kinds of boxes are drawn, whose lines shall not cross the tags.
 
     Args:
         image (np.ndarray): uint8 ``(H, W, 3)``, RGB.
@@ -274,9 +278,10 @@ def draw_tags(
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas)
     corners = np.rint(np.asarray(bboxes, dtype=np.float64).reshape(-1, 4))
+    plates: list[Plate] = []
     for corner, label in zip(corners.astype(int), labels, strict=True):
         if label:
-            _draw_tag(draw, corner, label, color, below)
+            plates.append(_draw_tag(draw, corner, label, color, below, plates))
     return np.array(canvas)
 
 
@@ -286,7 +291,8 @@ def _draw_tag(
     label: str,
     color: Sequence[int],
     below: bool,
-) -> None:
+    taken: Sequence[Plate],
+) -> Plate:
     """Write ``label`` on a plate of ``color`` at a corner of a box."""
     length, height = draw.im.size
     size = max(9, round(min(height, length) / 22))
@@ -298,7 +304,31 @@ def _draw_tag(
     y = y1 - plate_h if below else y0
     x = int(np.clip(x0, 0, max(0, length - plate_w)))
     y = int(np.clip(y, 0, max(0, height - plate_h)))
-    draw.rectangle((x, y, x + plate_w, y + plate_h), fill=tuple(color))
+    plate = _free_place((x, y, x + plate_w, y + plate_h), taken, below, height)
+    y = plate[1]
+    draw.rectangle(plate, fill=tuple(color))
     draw.text(
         (x + pad - left, y + pad - top), label, fill=(0, 0, 0), font=font
     )
+    return plate
+
+
+def _free_place(
+    plate: Plate, taken: Sequence[Plate], upwards: bool, height: int
+) -> Plate:
+    """The plate, moved until it hides no other; as it was without room."""
+    x0, y0, x1, y1 = plate
+    size = y1 - y0
+    while 0 <= y0 <= height - size:
+        hit = [
+            p
+            for p in taken
+            if p[0] <= x1 and x0 <= p[2] and p[1] <= y0 + size and y0 <= p[3]
+        ]
+        if not hit:
+            return x0, y0, x1, y0 + size
+        if upwards:
+            y0 = min(p[1] for p in hit) - size - 1
+        else:
+            y0 = max(p[3] for p in hit) + 1
+    return plate
