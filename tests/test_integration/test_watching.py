@@ -16,6 +16,7 @@ ITERATIONS = 12  # of an epoch: 48 images, 4 a batch
 @pytest.fixture(scope='module')
 def run_folder(workshop):
     """Results of two validated epochs with the child config of the page."""
+    pytest.importorskip('tensorboard')
     [block] = [
         block
         for block in blocks(read_page('docs/watching.md'), 'python')
@@ -39,7 +40,6 @@ def run_folder(workshop):
 
 @pytest.fixture(scope='module')
 def events(run_folder):
-    pytest.importorskip('tensorboard')
     from tensorboard.backend.event_processing import event_accumulator
 
     keep_all = {'images': 0, 'scalars': 0}

@@ -113,7 +113,7 @@ def soak(
     """
     began = time.monotonic()
     data = tiny_training.draw_cub(folder / 'cub')
-    names = list(TRAININGS)
+    names = list(TRAININGS)[: max(args.kills, args.full_disks)]
     # The first training compiles functions that the others find on the disk.
     warm = folder / 'warm'
     warm.mkdir()
