@@ -8,6 +8,7 @@ Needs Gradio (``pip install -r requirements/demo.txt``). Example::
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,39 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 from _repo_path import make_importable
 from _trust import add_trust_option
 
+PICTURES = {'.jpg', '.jpeg', '.png', '.webp'}
+HEADERS = ['class', 'score', 'x0', 'y0', 'x1', 'y1']
+PHOTOS = Path(__file__).resolve().parents[1] / 'tools' / 'demo' / 'photos'
 
-def build_page(inferencer: Any) -> gradio.Interface:
+
+def build_page(
+    inferencer: Any, examples: Sequence[str | Path] = ()
+) -> gradio.Blocks:
     """The page of a model.
 
     Args:
         inferencer: A ``WSOLInferencer``.
+        examples: Pictures to try it with.
 
     Returns:
-        gradio.Interface: Ready to be launched; its one endpoint is
-        ``/localize``.
+        gradio.Blocks: Ready to be launched; its endpoint is ``/localize``:
+        picture, class, threshold, several boxes in; a sentence, the picture
+        with boxes, the score maps and a table out.
     """
     from projects.scm.apis.loading import load_source
-    from projects.scm.apis.pictures import draw_result
+    from projects.scm.apis.pictures import result_panels
     from projects.scm.apis.results import instance_rows
     from projects.scm.apis.sources import Source
+    from projects.scm.visualization import tile_panels
 
     names = inferencer.classes or range(inferencer.model.head.num_classes)
     targets = ['predicted', 'topk', *map(str, names)]
 
     def localize(
         file: str | None, target: str, threshold: float, several: bool
-    ) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    ) -> tuple[str, np.ndarray | None, np.ndarray | None, list[list]]:
         if file is None:
-            raise gradio.Error('Choose a picture first.')
+            return 'Choose a picture.', None, None, []
         if inferencer.classes is None and target.isdecimal():
             target = int(target)
         source = Source(Path(file).name, file)
@@ -61,34 +71,69 @@ def build_page(inferencer: Any) -> gradio.Interface:
             reason = str(error).replace(file, source.name)
             raise gradio.Error(reason) from error
         rgb = np.ascontiguousarray(image[..., ::-1])
-        drawn = draw_result(rgb, sample, inferencer.classes)
-        return drawn, instance_rows(sample, inferencer.classes)
+        boxes, *maps = result_panels(rgb, sample, inferencer.classes)
+        rows = instance_rows(sample, inferencer.classes)
+        table = [
+            [
+                str(row.get('class', row['label'])),
+                round(row['score'], 3),
+                *(round(side, 1) for side in row['bbox']),
+            ]
+            for row in rows
+        ]
+        # Below each other, as a phone has room for.
+        drawn = tile_panels(maps, columns=1, height=boxes.image.shape[0])
+        return f'### {boxes.caption}', boxes.image, drawn, table
 
-    return gradio.Interface(
-        localize,
-        inputs=[
-            # As it is: Gradio's own reading makes 16 bits white, and says
-            # of a broken file only that there was an error.
-            gradio.Image(type='filepath', image_mode=None, label='Picture'),
-            gradio.Dropdown(targets, value='predicted', label='Class'),
-            gradio.Slider(
-                0,
-                1,
-                value=inferencer.model.head.box_cfg['threshold'],
-                step=0.01,
-                label='Threshold: share of the largest value of the map',
-            ),
-            gradio.Checkbox(label='Several boxes a map'),
-        ],
-        outputs=[
-            gradio.Image(label='Boxes and score maps'),
-            gradio.JSON(label='Boxes: x0, y0, x1, y1 in pixels'),
-        ],
-        title='Localization from image labels',
-        api_name='localize',
-        flagging_mode='never',
-        analytics_enabled=False,
-    )
+    with gradio.Blocks(
+        title='Localization from image labels', analytics_enabled=False
+    ) as page:
+        gradio.Markdown('# Localization from image labels')
+        with gradio.Row():
+            with gradio.Column(scale=3, min_width=300):
+                verdict = gradio.Markdown('### Choose a picture.')
+                # Without a label: its badge would lie on the picture.
+                boxes = gradio.Image(
+                    show_label=False, label='Boxes', interactive=False
+                )
+                table = gradio.Dataframe(
+                    headers=HEADERS, label='Boxes in pixels', wrap=True
+                )
+            with gradio.Column(scale=2, min_width=300):
+                # As it is: Gradio's own reading makes 16 bits white, and
+                # says of a broken file only that there was an error.
+                file = gradio.Image(
+                    type='filepath', image_mode=None, label='Picture'
+                )
+                threshold = gradio.Slider(
+                    0,
+                    1,
+                    value=inferencer.model.head.box_cfg['threshold'],
+                    step=0.01,
+                    label='Threshold: share of the largest value of the map',
+                )
+                target = gradio.Dropdown(
+                    targets, value='predicted', label='Class'
+                )
+                several = gradio.Checkbox(label='Several boxes a map')
+                if examples:
+                    gradio.Examples([str(e) for e in examples], file)
+        gradio.Markdown('### Score maps')
+        maps = gradio.Image(
+            show_label=False, label='Score maps', interactive=False
+        )
+        inputs = [file, target, threshold, several]
+        gradio.on(
+            [entry.change for entry in inputs],
+            localize,
+            inputs,
+            [verdict, boxes, maps, table],
+            api_name='localize',
+            # While the slider moves, only where it stands counts.
+            trigger_mode='always_last',
+            show_progress='minimal',
+        )
+    return page
 
 
 def main() -> None:
@@ -97,6 +142,12 @@ def main() -> None:
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--device', help='else an accelerator, if any')
+    parser.add_argument(
+        '--examples',
+        type=Path,
+        default=PHOTOS,
+        help='folder of pictures to try; defaults to those of the demo',
+    )
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--port', type=int, default=7860)
     add_trust_option(parser)
@@ -109,7 +160,12 @@ def main() -> None:
     with trusted(args.trust):
         inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
     # Gradio's own reading may fail before ours: its reason is shown, too.
-    build_page(inferencer).launch(
+    examples = sorted(
+        path
+        for path in args.examples.glob('*')
+        if path.suffix.lower() in PICTURES
+    )
+    build_page(inferencer, examples[:8]).launch(
         server_name=args.host, server_port=args.port, show_error=True
     )
 

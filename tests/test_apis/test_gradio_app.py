@@ -12,7 +12,7 @@ gradio = pytest.importorskip('gradio')
 
 
 @pytest.fixture(scope='module')
-def client(inferencer, repo):
+def client(inferencer, repo, photos):
     from gradio_client import Client
 
     with pytest.MonkeyPatch.context() as patch:
@@ -20,7 +20,7 @@ def client(inferencer, repo):
         patch.setenv('no_proxy', '127.0.0.1,localhost')
         from gradio_app import build_page
 
-        page = build_page(inferencer)
+        page = build_page(inferencer, [photos / '0.png'])
         _, url, _ = page.launch(
             server_name='127.0.0.1',
             prevent_thread_lock=True,
@@ -35,29 +35,41 @@ def test_a_picture_over_http(client, inferencer, photos) -> None:
     from gradio_client import handle_file
 
     path = photos / '0.png'
-    picture, rows = client.predict(
+    verdict, picture, maps, table = client.predict(
         handle_file(path), 'topk', 0.4, True, api_name='/localize'
     )
-    if isinstance(picture, dict):
-        picture = picture['path']
-    assert cv2.imread(str(picture)).shape[0] >= 320
+    for drawn in (picture, maps):
+        drawn = drawn['path'] if isinstance(drawn, dict) else drawn
+        assert cv2.imread(str(drawn)).shape[0] >= 320
+    assert verdict.startswith('### predicted: ')
+    rows = table['data']
+    assert table['headers'] == ['class', 'score', 'x0', 'y0', 'x1', 'y1']
     [expected] = inferencer(path, target='topk', threshold=0.4, contours='all')
-    assert [row['class'] for row in rows] == [
+    assert [row[0] for row in rows] == [
         CLASSES[label] for label in expected['labels']
     ]
     np.testing.assert_allclose(
-        [row['bbox'] for row in rows], expected['bboxes'], atol=1e-3
+        [row[2:] for row in rows], expected['bboxes'], atol=0.051
     )
 
 
 def test_a_class_by_name(client, photos) -> None:
     from gradio_client import handle_file
 
-    _, rows = client.predict(
+    *_, table = client.predict(
         handle_file(photos / '1.png'), 'fox', 0.1, False, api_name='/localize'
     )
-    [row] = rows
-    assert (row['label'], row['class']) == (CLASSES.index('fox'), 'fox')
+    [row] = table['data']
+    assert row[0] == 'fox'
+
+
+def test_without_a_picture_it_asks_for_one(client) -> None:
+    verdict, *rest, table = client.predict(
+        None, 'predicted', 0.4, True, api_name='/localize'
+    )
+    assert verdict == 'Choose a picture.'
+    assert rest == [None, None]
+    assert table['data'] in ([], [[''] * 6])
 
 
 @pytest.mark.parametrize('kind', ['broken', 'float'])

@@ -29,18 +29,41 @@ def draw_result(
     """Draw boxes on a picture, and beside it every class's map with its own.
 
     Args:
+        image (np.ndarray): See :func:`result_panels`.
+        sample (DataSample): The same.
+        classes (Sequence[str], optional): The same.
+
+    Returns:
+        np.ndarray: uint8 ``(H', W', 3)``, RGB.
+    """
+    panels = result_panels(image, sample, classes)
+    height = _drawn_height(image)
+    return tile_panels(panels, columns=3, height=height)
+
+
+def _drawn_height(image: np.ndarray) -> int:
+    """Small pictures are enlarged so that tags can be read."""
+    return int(np.clip(image.shape[0], *HEIGHTS))
+
+
+def result_panels(
+    image: np.ndarray,
+    sample: DataSample,
+    classes: Sequence[str] | None = None,
+) -> list[Panel]:
+    """Boxes on a picture, then every class's map with its own boxes.
+
+    Args:
         image (np.ndarray): uint8 ``(H, W, 3)``, RGB, the original picture.
         sample (DataSample): With ``pred_score``, ``score_maps``,
             ``score_map_labels`` and ``pred_instances``.
         classes (Sequence[str], optional): Names of the classes.
 
     Returns:
-        np.ndarray: uint8 ``(H', W', 3)``, RGB.
+        list[Panel]: Captions and pictures.
     """
     height, width = image.shape[:2]
-    # Small pictures are enlarged so that tags can be read.
-    drawn_height = int(np.clip(height, *HEIGHTS))
-    canvas = resize_to_height(image, drawn_height)
+    canvas = resize_to_height(image, _drawn_height(image))
 
     def name(label: int) -> str:
         return classes[label] if classes else f'class {label}'
@@ -74,4 +97,4 @@ def draw_result(
         caption, last = panels[-1]
         more = f'{caption}\nand {len(found.map_labels) - MAX_MAPS} more maps'
         panels[-1] = Panel(more, last)
-    return tile_panels(panels, columns=3, height=drawn_height)
+    return panels
