@@ -13,6 +13,9 @@ from projects.scm.apis.choices import resolve_threshold
 from projects.scm.apis.label_thresholds import THRESHOLDS, choose_threshold
 from projects.scm.apis.label_thresholds import _Pass as LookingPass
 from projects.scm.evaluation.functional import ThresholdChoice
+from projects.scm.evaluation.functional.label_criteria import (
+    ious_at_thresholds,
+)
 
 
 @pytest.fixture(scope='module')
@@ -126,17 +129,21 @@ def test_a_shrunken_picture_is_consistent_with_itself(tiny_files):
     )
     blob = torch.exp(-((rows - 20) ** 2 + (columns - 40) ** 2) / 80)
     inputs = blob.expand(1, 3, 64, 64).contiguous()
-    scores = looking.consistency(inputs, torch.tensor([0]))
+    boxes, shrunken = looking.consistency(inputs, torch.tensor([0]))[
+        0
+    ].swapaxes(0, 1)
+    assert boxes.shape == shrunken.shape == (len(THRESHOLDS), 4)
     # shrinking rounds to whole pixels
-    assert scores.shape == (1, len(THRESHOLDS))
-    assert scores[0, 10:40].min() > 0.8
+    assert ious_at_thresholds(boxes, shrunken)[10:40].min() > 0.8
 
 
 def test_a_box_that_is_always_the_whole_picture_is_not_consistent(whole):
     looking = LookingPass(whole, 'consistency')
-    scores = looking.consistency(torch.rand(1, 3, 64, 64), torch.tensor([0]))
+    (found,) = looking.consistency(torch.rand(1, 3, 64, 64), torch.tensor([0]))
     # 46 of 64 pixels a side are what the shrunken picture takes
-    assert scores[0, 0] == pytest.approx((46 / 64) ** 2, abs=0.03)
+    assert ious_at_thresholds(found[0, :1], found[0, 1:]) == pytest.approx(
+        (46 / 64) ** 2, abs=0.03
+    )
 
 
 @pytest.mark.parametrize(

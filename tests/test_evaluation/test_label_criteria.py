@@ -7,6 +7,7 @@ import pytest
 from projects.scm.evaluation.functional.label_criteria import (
     best_threshold,
     component_map,
+    consistency_scores,
     evidence_scores,
     ious_at_thresholds,
     map_boxes,
@@ -58,6 +59,23 @@ def test_overlaps_are_of_counterparts():
 def test_evidence_weighs_what_a_box_takes():
     found = evidence_scores([0.9, 0.9], [0.1, 0.1], [0.25, 1.0])
     assert found.tolist() == pytest.approx([0.675, 0.3])
+
+
+def test_consistency_is_agreement_beyond_that_with_other_pictures():
+    left, right = [0, 0, 2, 2], [2, 0, 4, 2]
+    whole, half = [0, 0, 4, 2], [0, 0, 2, 2]
+    # At the first threshold each picture agrees with itself alone, at the
+    # second both with both, at the third: a = (1 + 0.5) / 2, c = 0.25.
+    boxes = [[left, whole, left], [right, whole, whole]]
+    others = [[left, whole, left], [right, whole, right]]
+    a, c = (1 + 0.5) / 2, (0 + 0.5) / 2
+    expected = [1, 0, a * (a - c) / (1 - c)]
+    assert consistency_scores(boxes, others) == pytest.approx(expected)
+    # One picture: nothing is known of chance.
+    assert consistency_scores([[whole]], [[half]]) == pytest.approx([0.25])
+    # Agreement below chance.
+    crossed = consistency_scores([[left], [right]], [[right], [left]])
+    assert crossed.tolist() == [0]
 
 
 def test_best_threshold_is_the_lowest_of_several():

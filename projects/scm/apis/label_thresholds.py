@@ -31,6 +31,7 @@ from projects.scm.evaluation.functional.label_criteria import (
     CRITERIA,
     best_threshold,
     component_map,
+    consistency_scores,
     evidence_scores,
     ious_at_thresholds,
     map_boxes,
@@ -109,7 +110,7 @@ class _Pass:
         return np.array(scores)
 
     def consistency(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
-        """IoU with the boxes of the shrunken picture.
+        """(B, T, 2, 4) boxes, and those of the shrunken picture.
 
         A mirrored or cropped picture would not do: a box that always is the
         whole picture agrees with itself in all of them, but not here.
@@ -131,12 +132,7 @@ class _Pass:
         shrunken = (shrunken - [left, top] * 2) / (
             [small_w / width, small_h / height] * 2
         )
-        return np.array(
-            [
-                ious_at_thresholds(one, other)
-                for one, other in zip(boxes, shrunken, strict=True)
-            ]
-        )
+        return np.stack([boxes, shrunken], 2)
 
     def classification(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
         """What the box holds of the true class, beyond its share."""
@@ -232,9 +228,10 @@ def choose_threshold(
             )
             labels = torch.cat([s.gt_label for s in data['data_samples']])
             scores.append(looking.score(data['inputs'], labels))
-    threshold, means = best_threshold(
-        np.concatenate(scores), looking.thresholds
-    )
+    found = np.concatenate(scores)
+    if criterion == 'consistency':  # of all pictures at once
+        found = consistency_scores(found[:, :, 0], found[:, :, 1])[None]
+    threshold, means = best_threshold(found, looking.thresholds)
     return {
         'threshold': threshold,
         'criterion': criterion,

@@ -8,7 +8,9 @@ half-open ``x0, y0, x1, y1`` in pixels of one frame.
   component of the patch tokens. The source need not find objects well; it must
   not find them too large or too small on the average.
 - ``consistency``: IoU with the boxes of the picture made smaller, within a
-  margin of the mean colour, carried back.
+  margin of the mean colour, carried back; weighed by how far it is above the
+  IoU with the boxes of other pictures. Boxes that are always about the whole
+  picture agree as well, but with any picture's.
 - ``classification``: the true class must be seen in the box, and must not be
   seen once the box is blanked; what is seen is weighed against what the box
   takes of the picture.
@@ -28,6 +30,7 @@ __all__ = [
     'CRITERIA',
     'best_threshold',
     'component_map',
+    'consistency_scores',
     'evidence_scores',
     'ious_at_thresholds',
     'map_boxes',
@@ -70,6 +73,36 @@ def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
     if others.ndim == 1:
         return iou_half_open(boxes, others[None])[:, 0]
     return np.diagonal(iou_half_open(boxes, others)).copy()
+
+
+def consistency_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
+    """How well boxes agree with their counterparts, and with no others.
+
+    With a the mean IoU of boxes and their counterparts, and c that of boxes
+    and the counterparts of other pictures: a (a − c) / (1 − c). The second
+    factor is the agreement beyond chance, as of Cohen's kappa; alone it takes
+    boxes that are too small.
+
+    Args:
+        boxes (ArrayLike): (n, T, 4), one row a picture.
+        others (ArrayLike): (n, T, 4) counterparts.
+
+    Returns:
+        np.ndarray: (T,) in [0, 1], 0 where agreement is not beyond chance. Of
+        one picture c is 0.
+    """
+    boxes, others = np.asarray(boxes, float), np.asarray(others, float)
+    count = len(boxes)
+    scores = []
+    for one, other in zip(
+        boxes.swapaxes(0, 1), others.swapaxes(0, 1), strict=True
+    ):
+        ious = iou_half_open(one, other)
+        agreement = np.trace(ious) / count
+        chance = (ious.sum() - np.trace(ious)) / max(count * (count - 1), 1)
+        beyond = (agreement - chance) / (1 - chance) if chance < 1 else 0.0
+        scores.append(agreement * max(beyond, 0.0))
+    return np.array(scores)
 
 
 def component_map(patches: ArrayLike, attention: ArrayLike) -> np.ndarray:
