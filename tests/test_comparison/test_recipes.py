@@ -7,7 +7,7 @@ from mmpretrain.registry import DATASETS
 
 from projects.scm.comparison.running import finished_results
 from projects.scm.comparison.spec import read_comparison
-from projects.scm.comparison.tables import COLUMNS
+from projects.scm.comparison.tables import COLUMNS, mean_over_seeds
 
 SETS = {'cub50': (50, 1500, 1389), 'imagewoof': (10, 2000, 500)}
 
@@ -69,3 +69,23 @@ def test_committed_results_are_those_of_the_page(repo):
             for head in columns
         ]
         assert f'| {name} | oracle | {" | ".join(figures)} |' in page
+
+
+def test_committed_means_are_those_of_the_page(repo):
+    name = 'real_photographs'
+    comparison = read_comparison(repo / f'configs/comparisons/{name}.yml')
+    folder = repo / 'docs/benchmarks/compare' / name
+    results = finished_results(comparison, folder)
+    assert len(results) == len(list(folder.glob('*.json'))) > 0
+    page = (repo / 'docs/results.md').read_text('utf-8')
+    for method, shown in (('tscam', 'TS-CAM'), ('scm', 'SCM')):
+        runs = [result for result in results if result.method == method]
+        for choice, word in (('oracle', 'oracle'), ('labels', 'labels')):
+            cells = [
+                mean_over_seeds(runs, COLUMNS[head], choice, 'all images')
+                for head in ('Top-1 Loc', 'Top-5 Loc', 'GT-known')
+            ]
+            figures = ' | '.join(
+                f'{cell.mean:.1f} ± {cell.deviation:.1f}' for cell in cells
+            )
+            assert f'| {shown} | {word} | {figures} |' in page

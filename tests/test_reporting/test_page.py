@@ -161,7 +161,7 @@ def test_summary_tells_thresholds_choices_and_floors(page):
     assert f'{figure.floor_full_image:.2f} and ' in text
     assert 'no user of the method has' in text
     # TS-CAM's Top-1 needs more than the threshold, SCM's at least that.
-    scm, tscam = text.split('Protocol wsoleval')
+    scm, _, tscam = text.partition('Protocol wsoleval')
     assert 'class right, IoU ≥ 0.5, ' in scm
     assert 'class right, IoU &gt; 0.5, ' in tscam
     assert 'class right, IoU &gt; 0.5, ' not in scm
@@ -210,10 +210,8 @@ def test_intervals_of_figures_and_of_differences(page):
     lead = paired_bootstrap(
         [second.hits()['top1_loc']], [first.hits()['top1_loc']]
     )
-    assert (
-        f'{lead.value:+.1f} ({lead.low:+.1f} to {lead.high:+.1f}) to the '
-        'first run'
-    ) in text
+    shown = f'{lead.value:+.1f} ({lead.low:+.1f} to {lead.high:+.1f})'
+    assert f'{shown} to the first run'.replace('-', '−') in text
     assert '95% intervals of a bootstrap' in text
     assert '10,000 draws' in text
 

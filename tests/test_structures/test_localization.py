@@ -184,7 +184,7 @@ def test_annotation():
         ],
     }
     truth = Annotation.from_mapping(sample)
-    assert truth == (3, [[1, 2, 3, 4]], (80, 60), 0, 0)
+    assert truth == (3, [[1, 2, 3, 4]], (80, 60), 0, 0, None)
     for changes, message in (
         ({'gt_label': [1, 2]}, r'gt_label: expected one class, got \[1, 2\]'),
         ({'gt_label': [4]}, r'instances\[0\]: bbox_label 3 differs'),
