@@ -88,22 +88,11 @@ class TestRun:
 
     def score(self, plan: Any, index: int) -> Any:
         """Numbers of one image."""
-        from projects.scm.evaluation.functional import record_image
-        from projects.scm.structures import as_array
+        from projects.scm.evaluation.functional import record_localization
 
-        record, truth = self.records[index], self.truths[index]
-        found = record_image(
-            plan,
-            as_array(record.found.score_maps),
-            record.found.map_labels,
-            record.gt_label,
-            truth.gt_boxes,
-            record.size_wh,
-            ranking=record.found.ranking[:5],
-            name=record.img_path,
+        return record_localization(
+            plan, self.records[index].found, self.truths[index]
         )
-        found.count_fitted(truth)
-        return found
 
 
 def _check_labels(

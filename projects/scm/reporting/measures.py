@@ -16,7 +16,7 @@ from projects.scm.evaluation.functional import (
     boxes_at_cuts,
     classify_boxes,
     otsu_cut,
-    record_image,
+    record_localization,
     summarize,
     threshold_cuts,
     threshold_spec,
@@ -145,18 +145,7 @@ def measure_run(
     kept, evaluated = [], []
     for record in records:
         kept.append(record)
-        image = record_image(
-            plan,
-            as_array(record.found.score_maps),
-            record.found.map_labels,
-            record.gt_label,
-            record.gt_bboxes,
-            record.size_wh,
-            ranking=record.found.ranking[:5],
-            name=record.img_path,
-        )
-        image.count_fitted(record.truth)
-        evaluated.append(image)
+        evaluated.append(record_localization(plan, record.found, record.truth))
     main, *others = summarize(plan, evaluated)
     taus = np.asarray(taus, np.float64)
     threshold = _shown_threshold(plan, main)

@@ -19,7 +19,13 @@ from .bootstrap import (
 )
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
-from .image_record import ImageRecord, have_boxes, record_box, record_image
+from .image_record import (
+    ImageRecord,
+    have_boxes,
+    record_box,
+    record_image,
+    record_localization,
+)
 from .masks import (
     decode_mask,
     merge_masks,
@@ -101,6 +107,7 @@ __all__ = [
     'pxap',
     'record_box',
     'record_image',
+    'record_localization',
     'record_pixels',
     'save_label_threshold',
     'save_thresholds',

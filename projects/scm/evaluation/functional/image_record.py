@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from projects.scm.structures import (
     Annotation,
+    Localization,
+    as_array,
     boxes_to_frame,
     fit_boxes,
     otsu_cut,
@@ -251,6 +253,37 @@ def record_image(
         plan, dict(zip(labels, maps, strict=True)), record.gt_boxes
     )
     return _fill_record(record, plan, found, ranked)
+
+
+def record_localization(
+    plan: EvaluationPlan, found: Localization, truth: Annotation
+) -> ImageRecord:
+    """Evaluate what was predicted for one image against what is true.
+
+    Args:
+        plan (EvaluationPlan): What to compute.
+        found (Localization): With class scores and score maps of the classes
+            that a measure of the plan looks at.
+        truth (Annotation): Its boxes that were cut or moved are counted.
+
+    Returns:
+        ImageRecord: Numbers, no map.
+
+    Raises:
+        ValueError: See :func:`record_image`.
+    """
+    record = record_image(
+        plan,
+        as_array(found.score_maps),
+        found.map_labels,
+        truth.gt_label,
+        truth.gt_boxes,
+        truth.image_size_wh,
+        ranking=found.ranking[:5],
+        name=found.name,
+    )
+    record.count_fitted(truth)
+    return record
 
 
 def record_box(

@@ -13,7 +13,7 @@ from projects.scm.evaluation.functional import (
     ImageRecord,
     decode_mask,
     record_box,
-    record_image,
+    record_localization,
     record_pixels,
 )
 from projects.scm.structures import (
@@ -66,17 +66,7 @@ def record_sample(
     )
     found.check_geometry()
     truth = Annotation.from_mapping(sample)
-    record = record_image(
-        plan,
-        as_array(found.score_maps),
-        found.map_labels,
-        truth.gt_label,
-        truth.gt_boxes,
-        truth.image_size_wh,
-        ranking=found.ranking[:5],
-        name=found.name,
-    )
-    record.count_fitted(truth)
+    record = record_localization(plan, found, truth)
     if truth.masks is not None:
         record.pixels = record_masks(
             as_array(found.map_of(truth.gt_label)),
