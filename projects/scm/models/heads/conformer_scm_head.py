@@ -95,9 +95,7 @@ class ConformerSCMHead(SCMHead):
     def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
         """Logits and what score maps are made of; see :class:`TSCAMHead`."""
         logits, semantic, attention = super().forward_maps(feats)
-        if not self.calibrated_inference:
-            logits = logits + self.convolution_logits(feats)
-        return logits, semantic, attention
+        return logits + self.convolution_logits(feats), semantic, attention
 
     def calibrated_logits(self, feats: tuple) -> Tensor:
         """Logits that the loss is taken on, shape (B, C)."""

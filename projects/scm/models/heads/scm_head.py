@@ -105,8 +105,15 @@ class SCMHead(TSCAMHead):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """What the calibration takes."""
         tokens = self.pre_logits(feats)
-        features = tokens.patch if self.similarity == 'embedding' else None
-        return self.semantic_map(tokens), self.attention_map(tokens), features
+        return (
+            self.semantic_map(tokens),
+            self.attention_map(tokens),
+            self._coupling(tokens),
+        )
+
+    def _coupling(self, tokens: TokenFeatures) -> Tensor | None:
+        """Vectors that couple patches; None for the semantic map itself."""
+        return tokens.patch if self.similarity == 'embedding' else None
 
     def forward(self, feats: tuple) -> Tensor:
         """Logits, shape (B, C)."""
@@ -117,12 +124,14 @@ class SCMHead(TSCAMHead):
     def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
         """Logits and what score maps are made of; see :class:`TSCAMHead`."""
         logits, semantic, attention = super().forward_maps(feats)
-        if self.calibrated_inference:
-            logits = self.calibrated_logits(feats)
-        if self.calibrated_maps:
-            semantic, attention = self.calibration(
-                *self._calibrated_from(feats)
+        if self.predicts_calibrated:
+            calibrated = self.calibration(
+                semantic, attention, self._coupling(self.pre_logits(feats))
             )
+            if self.calibrated_inference:
+                logits = calibrated[0].mean((2, 3))
+            if self.calibrated_maps:
+                semantic, attention = calibrated
         return logits, semantic, attention
 
     def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
