@@ -91,6 +91,9 @@ def test_verdicts(mutants, repo, project):
     assert mutants.collect(faults, mutants.kept_results(out, None)) == content
     again = mutants.collect(faults, mutants.kept_results(out, 'survived'))
     assert again['counts']['not run'] == 1
+    # What is not meant keeps its result.
+    others = mutants.kept_results(out, 'killed', ['dearer'])
+    assert set(others) == {'rounds', 'lazy', 'seen'}
 
 
 @pytest.mark.parametrize(
@@ -110,8 +113,9 @@ def test_what_is_no_fault(mutants, project, old, new, message):
         mutants.check_list([fault])
 
 
-def test_the_list_can_be_read(mutants):
+def test_the_list_fits_the_sources(mutants):
     faults = mutants.read_list()
+    mutants.check_list(faults)
     assert len(faults) >= 80
     assert all(fault.what and fault.tests for fault in faults)
 

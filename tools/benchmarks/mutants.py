@@ -385,21 +385,30 @@ def try_fault(copy: Copy, fault: Mutation, limit: float) -> dict[str, Any]:
     return entry
 
 
-def kept_results(path: Path, again: str | None) -> dict[str, dict[str, Any]]:
-    """Results of an earlier run, by name, without those to be tried again."""
+def kept_results(
+    path: Path, again: str | None, words: list[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Results of an earlier run, by name, without those to be tried again.
+
+    Of the latter only those that are meant, see :func:`is_meant`: the others
+    would be lost.
+    """
     if not path.is_file():
         return {}
     return {
         entry['name']: entry
         for entry in json.loads(path.read_text())['mutations']
-        if entry['verdict'] != NOT_RUN and entry['verdict'] != again
+        if entry['verdict'] != NOT_RUN
+        and not (
+            entry['verdict'] == again
+            and is_meant(entry['name'], entry['file'], words)
+        )
     }
 
 
-def is_meant(fault: Mutation, words: list[str] | None) -> bool:
+def is_meant(name: str, file: str, words: list[str] | None) -> bool:
     """Whether the name or the file of a fault holds one of some words."""
-    text = f'{fault.name} {fault.file}'
-    return not words or any(word in text for word in words)
+    return not words or any(word in f'{name} {file}' for word in words)
 
 
 def fits(entry: dict[str, Any] | None, fault: Mutation) -> bool:
@@ -493,12 +502,12 @@ def main() -> None:
     """Try all faults that have no result yet."""
     args = parse_args()
     every = read_list(args.list)
-    results = kept_results(args.out, args.again) if args.out else {}
+    results = kept_results(args.out, args.again, args.only) if args.out else {}
     faults = [
         fault
         for fault in every
         if not fits(results.get(fault.name), fault)
-        and is_meant(fault, args.only)
+        and is_meant(fault.name, fault.file, args.only)
     ]
     check_list(faults)
     import_framework()
