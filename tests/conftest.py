@@ -4,9 +4,14 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import projects.scm.register  # noqa: F401  (before mmpretrain, in every test)
+
+# The same examples each time; others with --hypothesis-profile=default.
+hypothesis.settings.register_profile('repeatable', derandomize=True)
+hypothesis.settings.load_profile('repeatable')
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(__file__).resolve().parent / 'data'

@@ -50,11 +50,17 @@ def test_damaged_files(fuzzer, readings, data):
             b'cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.',
         ),
         ('predictions', '4.pkl', b'cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85R.'),
+        # A damaged storage: PyTorch's advice is not for who reads results.
+        (
+            'predictions',
+            '5.pkl',
+            b'ctorch.storage\n_load_from_bytes\nC\x04\x80\x02\x02.\x85R.',
+        ),
         ('thresholds', 'val.json', b'[' * 100_000),
         ('thresholds', 'labels.json', b'[' * 100_000),
     ],
 )
-def test_small_files_take_no_memory(fuzzer, readings, name, file, content):
+def test_small_files_are_refused(fuzzer, readings, name, file, content):
     assert readings.read(name, file, content) is None
     assert readings.outcomes[name, 'refused'] > 0
 

@@ -15,7 +15,6 @@ import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
@@ -277,7 +276,9 @@ def _read_safetensors(file: BinaryIO, name: str) -> dict[str, Any]:
     try:
         return load(file.read())
     except Exception as error:  # of a damaged file, anything
-        raise ValueError(f'{name}: no checkpoint ({error})') from error
+        raise ValueError(
+            f'{name}: no checkpoint ({_in_short(error)})'
+        ) from error
 
 
 class _ResultReader(pickle._Unpickler):
@@ -410,7 +411,7 @@ def read_pickle(path: str | os.PathLike) -> Any:
             unsafe = _unsafe_name(error)
             if unsafe is None:
                 raise ValueError(
-                    f'{path}: not a readable pickle ({error})'
+                    f'{path}: not a readable pickle ({_in_short(error)})'
                 ) from error
             raise ValueError(
                 f'{path}: holds {unsafe}; expected results of a test run: '
@@ -419,6 +420,6 @@ def read_pickle(path: str | os.PathLike) -> Any:
             ) from error
         except Exception as error:  # of a damaged file, anything
             raise ValueError(
-                f'{Path(path)}: not a readable pickle '
-                f'({type(error).__name__}: {error})'
+                f'{path}: not a readable pickle '
+                f'({type(error).__name__}: {_in_short(error)})'
             ) from error
