@@ -35,6 +35,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', help='JSON file, by checkpoint')
     parser.add_argument(
+        '--drawing',
+        metavar='FILE',
+        help='picture of the maps of a few images, a row a checkpoint',
+    )
+    parser.add_argument(
+        '--drawn', type=int, default=3, help='images in it (default: 3)'
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -51,29 +59,42 @@ def main() -> None:
     from mmengine.config import Config
 
     import projects.scm.register  # noqa: F401
-    from projects.scm.apis.map_statistics import describe_maps
+    from projects.scm.apis.map_statistics import describe_maps, read_maps
     from projects.scm.utils import write_json
     from projects.scm.utils.config_options import move_data_root
+    from projects.scm.visualization.map_sheet import draw_maps
+    from projects.scm.visualization.writing import write_picture
 
     cfg = Config.fromfile(args.config)
     before = cfg.get('data_root')
     cfg.merge_from_dict(args.cfg_options or {})
     move_data_root(cfg, args.cfg_options, before)
-    found = {}
+    found, rows = {}, {}
     print('| checkpoint | map | GT-known | τ | mean IoU | entropy | inside |')
     print('|' + ' --- |' * 7)
-    for checkpoint in args.checkpoints:
-        found[Path(checkpoint).name] = describe_maps(
-            cfg, checkpoint, args.images
-        )
-        for name, row in found[Path(checkpoint).name].items():
+    for name in args.checkpoints:
+        checkpoint = Path(name)
+        images = read_maps(cfg, checkpoint, args.images)
+        found[checkpoint.name] = describe_maps(images)
+        rows[checkpoint.stem] = spread(images, args.drawn)
+        for name, row in found[checkpoint.name].items():
             print(
-                f'| {Path(checkpoint).stem} | {name} | {row["gt_known"]:.1f} '
+                f'| {checkpoint.stem} | {name} | {row["gt_known"]:.1f} '
                 f'| {row["threshold"]:.2f} | {row["mean_iou"]:.3f} '
                 f'| {row["entropy"]:.3f} | {row["inside"]:.3f} |'
             )
     if args.out:
         write_json(args.out, found)
+    if args.drawing:
+        write_picture(args.drawing, draw_maps(rows))
+
+
+def spread(items: list, count: int) -> list:
+    """``count`` of the items, from the middles of as many equal parts."""
+    count = min(count, len(items))
+    return [
+        items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)
+    ]
 
 
 if __name__ == '__main__':

@@ -1,9 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What attention, semantic map and score map of a model do by themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,20 +23,30 @@ from projects.scm.structures.boxes import scale_boxes
 
 from .checkpoints import check_model, load_weights
 
-__all__ = ['MAPS', 'describe_maps']
+__all__ = ['MAPS', 'ImageMaps', 'describe_maps', 'read_maps']
 
 MAPS = ('attention', 'semantic', 'score')
 THRESHOLDS = np.round(np.arange(0, 1, 0.02), 2)
 _BATCH = 16
 
 
-def describe_maps(
+class ImageMaps(NamedTuple):
+    """Maps of the true class of an image, and where its object is."""
+
+    maps: dict[str, np.ndarray]
+    """By name (:data:`MAPS`): float32 (h, w) of any range."""
+    boxes: np.ndarray
+    """(m, 4) half-open ``x0, y0, x1, y1`` in the frame."""
+    frame_wh: tuple[int, int]
+
+
+def read_maps(
     config: Config,
     checkpoint: str | PathLike,
     num_images: int | None = None,
     progress_bar: bool = True,
-) -> dict[str, dict[str, float]]:
-    """Describe the maps of the true classes of test images.
+) -> list[ImageMaps]:
+    """Let a model look at test images, and keep what its map is made of.
 
     Args:
         config (Config): Of the model and its test set, which has boxes.
@@ -46,45 +56,66 @@ def describe_maps(
         progress_bar (bool): Show one. Defaults to True.
 
     Returns:
-        dict[str, dict[str, float]]: By map (:data:`MAPS`):
-        ``gt_known`` in percent and ``mean_iou`` in [0, 1], of the box at the
-        threshold that is best for each, ``threshold`` of the former;
-        ``entropy`` in [0, 1], that of a flat map being 1; ``inside``, the
-        share of the map's mass in the boxes, in [0, 1].
+        list[ImageMaps]: One an image.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        TypeError: If the model has no score maps.
-        ValueError: If the checkpoint does not fit.
+        TypeError: If the model's map is no product of attention and semantic
+            map.
+        ValueError: If the checkpoint does not fit, or ``num_images`` is below
+            1.
     """
+    if num_images is not None and num_images < 1:
+        raise ValueError(f'num_images: expected at least 1, got {num_images}')
     model = check_model(get_model(config, pretrained=False))
+    if not hasattr(model.head, 'semantic_map'):
+        raise TypeError(
+            'expected a head whose map is attention times semantic map, '
+            f'as TSCAMHead and SCMHead, got {type(model.head).__name__}'
+        )
     load_weights(model, checkpoint)
     model.eval()
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(config.test_dataloader.dataset)
     count = len(dataset) if num_images is None else num_images
     chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset)))
-    rows: dict[str, list[tuple[np.ndarray, float, float]]] = {
-        name: [] for name in MAPS
-    }
-    pictures = _maps_and_boxes(model, dataset, chosen.astype(int).tolist())
+    images = _look(model, dataset, chosen.astype(int).tolist())
     if progress_bar:
-        pictures = track(pictures, 'Looking at maps', len(chosen))
-    for maps, boxes, frame_wh in pictures:
-        for name, one in zip(MAPS, maps, strict=True):
-            rows[name].append(
+        images = track(images, 'Looking at maps', len(chosen))
+    return list(images)
+
+
+def describe_maps(
+    images: Sequence[ImageMaps],
+) -> dict[str, dict[str, float]]:
+    """Describe what each of the maps does by itself.
+
+    Args:
+        images (Sequence[ImageMaps]): At least one.
+
+    Returns:
+        dict[str, dict[str, float]]: By map (:data:`MAPS`):
+        ``gt_known`` in percent and ``mean_iou`` in [0, 1], of the box at the
+        threshold that is best for each, ``threshold`` of the former;
+        ``entropy`` in [0, 1], that of a flat map being 1; ``inside``, the
+        share of the map's mass in the boxes, in [0, 1].
+    """
+    return {
+        name: _summarize(
+            [
                 (
-                    best_ious(one, boxes, THRESHOLDS, frame_wh),
-                    relative_entropy(one),
-                    share_inside(one, boxes, frame_wh),
+                    best_ious(maps[name], boxes, THRESHOLDS, frame_wh),
+                    relative_entropy(maps[name]),
+                    share_inside(maps[name], boxes, frame_wh),
                 )
-            )
-    return {name: _summarize(found) for name, found in rows.items()}
+                for maps, boxes, frame_wh in images
+            ]
+        )
+        for name in MAPS
+    }
 
 
-def _maps_and_boxes(
-    model: Any, dataset: Any, chosen: list[int]
-) -> Iterator[tuple[list[np.ndarray], np.ndarray, tuple[int, int]]]:
+def _look(model: Any, dataset: Any, chosen: list[int]) -> Iterator[ImageMaps]:
     for begin in range(0, len(chosen), _BATCH):
         data = default_collate(
             [dataset[index] for index in chosen[begin : begin + _BATCH]]
@@ -101,7 +132,8 @@ def _maps_and_boxes(
             boxes = [item['bbox'] for item in sample.instances]
             boxes = scale_boxes(boxes, sample.ori_shape[1::-1], frame_wh)
             a, s = attention[index].numpy(), semantic[index].numpy()
-            yield [a, s, a * s], boxes, frame_wh
+            maps = dict(zip(MAPS, (a, s, a * s), strict=True))
+            yield ImageMaps(maps, boxes, frame_wh)
 
 
 def _summarize(
