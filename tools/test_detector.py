@@ -7,6 +7,9 @@ from _repo_path import make_importable, run
 def main() -> None:
     """Run the tool."""
     make_importable()
+    from projects.scm.utils.upstream_scripts import check_arguments
+
+    check_arguments('test', 'mmdet', trust=False)
     from projects.scm.mmdet.upstream_tools import run_mmdet_tool
 
     run_mmdet_tool('test')

@@ -7,6 +7,9 @@ from _repo_path import make_importable, run
 def main() -> None:
     """Run the tool."""
     make_importable()
+    from projects.scm.utils.upstream_scripts import check_arguments
+
+    check_arguments('train')
     from projects.scm.utils.upstream_tools import run_upstream_tool
 
     run_upstream_tool('train')

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from projects.scm.utils.upstream_tools import find_upstream_tool
+from projects.scm.utils.upstream_scripts import find_upstream_tool
 
 
 @pytest.fixture(scope='module')

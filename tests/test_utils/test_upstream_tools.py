@@ -4,6 +4,7 @@
 import argparse
 import datetime
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from mmengine.config import Config
 
-from projects.scm.utils import upstream_tools
+from projects.scm.utils import upstream_scripts, upstream_tools
 
 TRAIN_FLAGS = {
     '--work-dir',
@@ -100,18 +101,18 @@ def test_tool_of_a_source_checkout(tmp_path, monkeypatch) -> None:
     spec = importlib.util.spec_from_file_location('mmpretrain', init)
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: spec)
     with pytest.raises(FileNotFoundError, match=r'without its tool train\.py'):
-        upstream_tools.find_upstream_tool('train')
+        upstream_scripts.find_upstream_tool('train')
     tool = tmp_path / 'tools' / 'train.py'
     tool.parent.mkdir()
     tool.write_text('def main(): ...\ndef parse_args(): ...\n')
-    assert upstream_tools.find_upstream_tool('train') == tool
+    assert upstream_scripts.find_upstream_tool('train') == tool
     with pytest.raises(AttributeError, match='has no merge_args'):
         upstream_tools.load_upstream_tool('train')
 
 
 def test_missing_files_are_named(tmp_path) -> None:
     config = tmp_path / 'c.py'
-    check = upstream_tools.check_files
+    check = upstream_scripts.check_files
     args = argparse.Namespace(config=str(config), resume=None)
     with pytest.raises(FileNotFoundError, match=r'config ".*c\.py"'):
         check(args)
@@ -255,3 +256,43 @@ def test_foreign_arguments_reach_mmpretrain(monkeypatch, capsys) -> None:
     with pytest.raises(SystemExit):
         upstream_tools.run_upstream_tool('train')
     assert '--no-such-flag' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('tool', 'words', 'said'),
+    [
+        ('train.py', ['--help'], '--auto-scale-lr'),
+        ('test.py', ['--help'], '--trust'),
+        ('test.py', ['no.py'], 'required: checkpoint'),
+        ('train.py', ['no.py', '--no-such-flag'], '--no-such-flag'),
+        ('train.py', ['no.py'], 'config "no.py" does not exist'),
+        ('test.py', [__file__, 'no.pth'], 'checkpoint "no.pth" does not'),
+        ('test_detector.py', [__file__, 'no.pth'], '"no.pth" does not'),
+        ('train_detector.py', ['--help'], '--auto-scale-lr'),
+        ('analysis_tools/analyze_logs.py', ['plot_curve'], 'json_logs'),
+    ],
+)
+def test_arguments_are_read_before_the_framework(
+    tool, words, said, repo
+) -> None:
+    """Nothing that takes seconds to import has been imported by then."""
+    if 'detector' in tool:
+        pytest.importorskip('mmdet')
+    done = subprocess.run(
+        [
+            *(sys.executable, '-c'),
+            'import atexit, runpy, sys\n'
+            f'tool = {str(repo / "tools" / tool)!r}\n'
+            f'sys.argv = [tool, *{words!r}]\n'
+            f'sys.path[0] = {str(repo / "tools")!r}\n'
+            'slow = {"torch", "mmengine", "cv2", "numpy"}\n'
+            'atexit.register(\n'
+            '    lambda: print("imported", slow & set(sys.modules)))\n'
+            'runpy.run_path(tool, run_name="__main__")\n',
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert said in done.stdout + done.stderr
+    assert 'Traceback' not in done.stderr
+    assert done.stdout.endswith('imported set()\n'), done.stderr

@@ -13,9 +13,14 @@ from _repo_path import make_importable, run
 def main() -> None:
     """Run the tool."""
     make_importable()
-    from projects.scm.utils.upstream_tools import find_upstream_tool
+    from projects.scm.utils.upstream_scripts import (
+        check_arguments,
+        find_upstream_tool,
+    )
 
-    tool = find_upstream_tool('analysis_tools/analyze_logs')
+    name = 'analysis_tools/analyze_logs'
+    check_arguments(name, trust=False)
+    tool = find_upstream_tool(name)
     runpy.run_path(str(tool), run_name='__main__')
 
 

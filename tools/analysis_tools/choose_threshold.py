@@ -19,13 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _config_options import add_config_options
 from _repo_path import make_importable, run
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
     parser = argparse.ArgumentParser(
         description='Choose the threshold of a trained model by training '
         'images and their labels; no boxes are used.'
@@ -49,13 +48,7 @@ def parse_args() -> argparse.Namespace:
         help='how many training images; defaults to 200',
     )
     parser.add_argument('--device', help='by default an accelerator, if any')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='changes of the config; data_root moves the data set',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -63,20 +56,15 @@ def main() -> None:
     """Choose, write and tell the threshold."""
     args = parse_args()
     make_importable()
-    from mmengine.config import Config
-
     import projects.scm.register  # noqa: F401
     from projects.scm.apis.label_thresholds import (
         DEFAULT_CRITERION,
         choose_threshold,
     )
     from projects.scm.evaluation.functional import save_label_threshold
-    from projects.scm.utils.config_options import move_data_root
+    from projects.scm.utils.config_options import read_config
 
-    cfg = Config.fromfile(args.config)
-    before = cfg.get('data_root')
-    cfg.merge_from_dict(args.cfg_options or {})
-    move_data_root(cfg, args.cfg_options, before)
+    cfg = read_config(args.config, args.cfg_options)
     chosen = choose_threshold(
         cfg,
         args.checkpoint,

@@ -13,13 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _config_options import add_config_options
 from _repo_path import make_importable, run
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
     parser = argparse.ArgumentParser(
         description='Accuracy, entropy and share inside the object of '
         'attention, semantic map and score map, each by itself.'
@@ -42,13 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--drawn', type=int, default=3, help='images in it (default: 3)'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='changes of the config; data_root moves the data set',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -56,19 +49,14 @@ def main() -> None:
     """Print a table, and write the file."""
     args = parse_args()
     make_importable()
-    from mmengine.config import Config
-
     import projects.scm.register  # noqa: F401
     from projects.scm.apis.map_statistics import describe_maps, read_maps
     from projects.scm.utils import write_json
-    from projects.scm.utils.config_options import move_data_root
+    from projects.scm.utils.config_options import read_config
     from projects.scm.visualization.map_sheet import draw_maps
     from projects.scm.visualization.writing import write_picture
 
-    cfg = Config.fromfile(args.config)
-    before = cfg.get('data_root')
-    cfg.merge_from_dict(args.cfg_options or {})
-    move_data_root(cfg, args.cfg_options, before)
+    cfg = read_config(args.config, args.cfg_options)
     found, rows = {}, {}
     print('| checkpoint | map | GT-known | τ | mean IoU | entropy | inside |')
     print('|' + ' --- |' * 7)

@@ -28,6 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _config_options import add_config_options
 from _repo_path import make_importable, run
 
 
@@ -52,14 +53,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='compare with the digests first, and make again what differs',
     )
-    from mmengine.config import DictAction
-
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, key=value',
-    )
+    add_config_options(parser)
     args = parser.parse_args()
     if args.workers < 1:
         parser.error(f'--workers: expected at least 1, got {args.workers}')
@@ -114,17 +108,13 @@ def main() -> None:
     make_importable()
     args = parse_args()
     import projects.scm.register  # noqa: F401, I001
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from projects.scm.utils.config_options import (
         localization_datasets,
-        move_data_root,
+        read_config,
     )
 
-    cfg = Config.fromfile(args.config)
-    root = cfg.get('data_root')
-    cfg.merge_from_dict(args.cfg_options or {})
-    move_data_root(cfg, args.cfg_options, root)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     done: list[Any] = []
     for name, config in localization_datasets(cfg):

@@ -17,13 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _config_options import add_config_options
 from _repo_path import make_importable, run
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
     parser = argparse.ArgumentParser(description='Browse a dataset')
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -49,12 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--height', type=int, default=320, help='of a picture, in pixels'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -64,25 +58,17 @@ def main() -> None:
     args = parse_args()
     import projects.scm.register  # noqa: F401, I001
     import numpy as np
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmpretrain.registry import DATASETS
-    from rich.progress import track
-    from projects.scm.utils.config_options import (
-        move_data_root,
-        set_pixel_cache,
-    )
+    from projects.scm.utils.config_options import read_config
+    from projects.scm.utils.progress import track
     from projects.scm.visualization import (
         sample_panels,
         tile_panels,
         write_picture,
     )
 
-    cfg = Config.fromfile(args.config)
-    root = cfg.get('data_root')
-    cfg.merge_from_dict(args.cfg_options or {})
-    move_data_root(cfg, args.cfg_options, root)
-    set_pixel_cache(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
     if args.number < 1:

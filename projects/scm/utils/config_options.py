@@ -6,12 +6,43 @@ dataloaders have copied when the file was read.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOCALIZATION_DATASETS = ('CUBLocalization', 'ImageNetLocalization')
+
+
+def read_config(
+    file: str | Path, options: Mapping[str, Any] | None = None
+) -> Config:
+    """Read a config as the tools do.
+
+    Args:
+        file (str | Path): The config.
+        options (Mapping, optional): What ``--cfg-options`` gave, by dotted
+            name; those of this module reach all dataloaders. Defaults to
+            None.
+
+    Returns:
+        Config: With the options merged into it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: See :func:`move_data_root`, :func:`set_pixel_cache`.
+    """
+    if not Path(file).is_file():
+        raise FileNotFoundError(
+            f'config "{file}" does not exist (in {Path.cwd()})'
+        )
+    cfg = Config.fromfile(file)
+    before = cfg.get('data_root')
+    cfg.merge_from_dict(options or {})
+    move_data_root(cfg, options, before)
+    set_pixel_cache(cfg, options)
+    return cfg
 
 
 def move_data_root(

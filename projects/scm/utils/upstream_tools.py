@@ -28,7 +28,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 from mmengine.config import Config
@@ -38,7 +38,12 @@ from torch import distributed
 
 from .config_options import move_data_root, set_pixel_cache
 from .run_card import write_card
-from .trust import TRUST_HELP, trusted
+from .trust import trusted
+from .upstream_scripts import (
+    argparse_with_trust,
+    check_files,
+    find_upstream_tool,
+)
 
 #: What is used of a script of mmpretrain.
 _SCRIPT_PARTS = ('parse_args', 'merge_args', 'main')
@@ -51,7 +56,7 @@ def run_upstream_tool(name: str) -> None:
         name: 'train' or 'test'.
     """
     tool = load_upstream_tool(name)
-    add_trust_option(tool)
+    tool.argparse = argparse_with_trust()
     parse_args, merge_args = tool.parse_args, tool.merge_args
 
     def checked_parse_args() -> argparse.Namespace:
@@ -121,33 +126,6 @@ def describe_results(told: dict[str, Any]) -> None:
     )
 
 
-def find_upstream_tool(name: str) -> Path:
-    """File of a command line tool of the installed mmpretrain.
-
-    Args:
-        name: Its name, without ``.py``.
-
-    Raises:
-        FileNotFoundError: If neither an installed mmpretrain nor a source
-            checkout has the tool where it should be.
-    """
-    spec = importlib.util.find_spec('mmpretrain')
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError('mmpretrain is not installed')
-    package = Path(spec.origin).parent
-    places = [
-        package / '.mim' / 'tools' / f'{name}.py',
-        package.parent / 'tools' / f'{name}.py',
-    ]
-    for place in places:
-        if place.is_file():
-            return place
-    raise FileNotFoundError(
-        f'mmpretrain in {package} comes without its tool {name}.py; looked '
-        f'for {places[0]} and {places[1]}'
-    )
-
-
 def load_upstream_tool(name: str) -> ModuleType:
     """Import a command line tool of mmpretrain as a module of its own.
 
@@ -169,46 +147,6 @@ def load_upstream_tool(name: str) -> ModuleType:
             'is not supported'
         )
     return tool
-
-
-def add_trust_option(tool: ModuleType) -> None:
-    """Give a tool of mmpretrain the option ``--trust``, help included.
-
-    Args:
-        tool: Of :func:`load_upstream_tool`.
-    """
-
-    class Parser(argparse.ArgumentParser):
-        def parse_args(self, *args: Any, **kwargs: Any) -> argparse.Namespace:
-            self.add_argument('--trust', action='store_true', help=TRUST_HELP)
-            return super().parse_args(*args, **kwargs)
-
-    tool.argparse = SimpleNamespace(
-        **{**vars(argparse), 'ArgumentParser': Parser}
-    )
-
-
-def check_files(args: argparse.Namespace) -> None:
-    """Refuse a config or checkpoint that does not exist.
-
-    Args:
-        args: Arguments of either tool. Checkpoints with a scheme
-            (``https://``) are left to MMEngine.
-
-    Raises:
-        FileNotFoundError: Names the argument, the file and the folder that
-            relative names are looked for in.
-    """
-    files = {'config': args.config}
-    for name in ('checkpoint', 'resume'):
-        value = getattr(args, name, None)
-        if value not in (None, 'auto') and '://' not in value:
-            files[name] = value
-    for name, file in files.items():
-        if not Path(file).expanduser().is_file():
-            raise FileNotFoundError(
-                f'{name} "{file}" does not exist (in {os.getcwd()})'
-            )
 
 
 def check_pretrained(cfg: Config) -> None:
