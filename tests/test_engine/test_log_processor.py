@@ -3,7 +3,10 @@
 
 import logging
 
+from mmengine.logging import MMLogger
+
 from projects.scm.engine.log_processor import (
+    keep_console_short,
     leave_out_deprecations,
     loss_first,
     without_tables,
@@ -43,3 +46,29 @@ def test_only_what_mmengine_says_of_itself_is_left_out(caplog) -> None:
         logger.warning('"HardDiskBackend" is the alias of "LocalBackend"')
         logger.warning('this matters: %s', 1)
     assert [r.getMessage() for r in caplog.records] == ['this matters: 1']
+
+
+def test_long_lists_stand_in_the_file_alone(tmp_path, capsys) -> None:
+    file = tmp_path / 'run.log'
+    logger = MMLogger(
+        'console', logger_name='console', log_file=str(file), log_level='INFO'
+    )
+    keep_console_short(logger)
+    lists = [
+        f'\n{"-" * 60}\nSystem environment:\n    sys.platform: linux',
+        "Config:\nmodel = dict(type='SCMHead')",
+        'Hooks will be executed in the following order:\nbefore_run:',
+        'paramwise_options -- head.semantic.bias:weight_decay=0.0',
+    ]
+    for text in [*lists, 'training set: all 18 images are there']:
+        logger.info(text)
+    said = [
+        x.partition('INFO - ')[2] for x in capsys.readouterr().out.split('\n')
+    ]
+    assert said == [
+        f'environment, config and hooks: {file}',
+        'training set: all 18 images are there',
+        '',
+    ]
+    kept = file.read_text()
+    assert all(text in kept for text in lists)

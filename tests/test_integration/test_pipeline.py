@@ -41,8 +41,11 @@ def test_lines_of_no_use_are_not_printed(workshop, trained):
     # the config, which is printed whole, names an option so
     said = [x for x in lines if not x.strip().startswith('pin_memory=')]
     assert [x for x in said if any(part in x for part in USELESS)] == []
+    # What comes before the first step tells what runs, on what, and where.
+    first = next(i for i, x in enumerate(lines) if ' Epoch(train) ' in x)
+    told = ('multimodal', 'environment, config', ' set: ', 'Checkpoints will')
+    assert [x for x in lines[:first] if not any(t in x for t in told)] == []
     steps = [x for x in lines if ' Epoch(train) ' in x]
-    assert steps
     assert all(x.split(']  ')[1].startswith('loss: ') for x in steps)
     assert not any('wsol/' in x for x in lines if ' Epoch(' in x)
 

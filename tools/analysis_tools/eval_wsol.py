@@ -167,7 +167,8 @@ def for_all(
 ) -> Iterator[Any]:
     """Results of 0 … count - 1 in order, from one or several processes."""
     from rich.console import Console
-    from rich.progress import track
+
+    from projects.scm.utils.progress import track
 
     bar = functools.partial(
         track, description=title, total=count, console=Console(stderr=True)

@@ -23,7 +23,6 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmpretrain.apis import get_model
 from mmpretrain.registry import DATASETS
-from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,6 +35,7 @@ from projects.scm.evaluation.functional.label_criteria import (
     ious_at_thresholds,
     map_boxes,
 )
+from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
 

@@ -12,7 +12,6 @@ from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from mmpretrain.apis import get_model
 from mmpretrain.registry import DATASETS
-from rich.progress import track
 
 from projects.scm.evaluation.functional.map_statistics import (
     best_ious,
@@ -20,6 +19,7 @@ from projects.scm.evaluation.functional.map_statistics import (
     share_inside,
 )
 from projects.scm.structures.boxes import scale_boxes
+from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
 

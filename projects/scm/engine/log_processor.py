@@ -5,10 +5,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.logging import MMLogger
 from mmengine.registry import LOG_PROCESSORS
 from mmengine.runner import LogProcessor, Runner
 
-__all__ = ['WSOLLogProcessor', 'leave_out_deprecations']
+__all__ = ['WSOLLogProcessor', 'keep_console_short', 'leave_out_deprecations']
 
 #: Between the items of a line, and after the head of one.
 _GAP = '  '
@@ -16,6 +17,16 @@ _GAP = '  '
 _IN_TABLES = 'wsol/'
 #: How MMEngine begins what it says of its own use of itself.
 _DEPRECATIONS = ('"FileClient" will be deprecated', '"HardDiskBackend" is the')
+#: How long lists begin that MMEngine logs before anything happens, and what it
+#: repeats at every line. They are for the file of the log.
+_FOR_THE_FILE = (
+    f'\n{"-" * 60}\nSystem environment:',
+    'Config:\n',
+    'Distributed training is not used',
+    'Exp name: ',
+    'Hooks will be executed in the following order',
+    'paramwise_options -- ',
+)
 
 
 @LOG_PROCESSORS.register_module()
@@ -92,3 +103,19 @@ def leave_out_deprecations(logger: logging.Logger) -> None:
     logger.addFilter(
         lambda record: not str(record.msg).startswith(_DEPRECATIONS)
     )
+
+
+def keep_console_short(logger: MMLogger) -> None:
+    """Leave long lists to the file of a log, and say once where that is.
+
+    Args:
+        logger (MMLogger): Of a run. Without a file nothing is left out.
+    """
+    if logger.log_file is None:
+        return
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(
+                lambda record: not str(record.msg).startswith(_FOR_THE_FILE)
+            )
+    logger.info(f'environment, config and hooks: {logger.log_file}')

@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.progress import track
-
 from projects.scm.reporting.learning import read_learning
 from projects.scm.reporting.measures import (
     build_plan,
@@ -26,6 +24,7 @@ from projects.scm.reporting.thumbnails import (
     locate,
 )
 from projects.scm.utils import write_file
+from projects.scm.utils.progress import track
 from projects.scm.utils.run_card import RunCard, read_card
 from projects.scm.version import __version__
 

@@ -5,8 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
-
 from projects.scm.apis.outputs import FiftyOneWriter, ResultFolder
 from projects.scm.apis.outputs.fiftyone import (
     TRUE_CLASS,
@@ -16,6 +14,7 @@ from projects.scm.apis.outputs.fiftyone import (
 )
 from projects.scm.apis.results import picture_map
 from projects.scm.evaluation.functional import ERROR_KINDS
+from projects.scm.utils.progress import track
 
 from .build import folder_names, read_class_names
 from .measures import build_plan, measure_run

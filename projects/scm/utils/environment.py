@@ -22,6 +22,7 @@ import importlib.metadata
 import importlib.util
 import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,6 +59,8 @@ ONEDL_LINE = (
 #: First major release of transformers without the names that mmpretrain's
 #: multimodal models import.
 TRANSFORMERS_TOO_NEW = 5
+#: Variable that is set once that was told, for the processes that follow.
+MULTIMODAL_TOLD = 'SCM_WSOL_MULTIMODAL_TOLD'
 #: torchvision's compiled library: since 0.29, and before.
 TORCHVISION_LIBRARIES = ('_C_stable', '_C')
 #: What ``import torchvision`` needs to exist, from its C++ sources.
@@ -485,6 +488,9 @@ def leave_out_multimodal_models() -> bool:
     if not module.WITH_MULTIMODAL:
         return True
     module.WITH_MULTIMODAL = False
+    if os.environ.get(MULTIMODAL_TOLD):
+        return True
+    os.environ[MULTIMODAL_TOLD] = '1'
     logging.getLogger(_PACKAGE).warning(
         "mmpretrain's multimodal models are left out: they need transformers "
         'before %d, found %s. Nothing else depends on them.',

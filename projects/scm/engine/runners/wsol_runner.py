@@ -16,7 +16,10 @@ from mmengine.runner import (
 )
 from torch import nn
 
-from projects.scm.engine.log_processor import leave_out_deprecations
+from projects.scm.engine.log_processor import (
+    keep_console_short,
+    leave_out_deprecations,
+)
 from projects.scm.engine.seed import run_seed, seed_dataloader
 from projects.scm.engine.silent_rank import explain_silence
 from projects.scm.engine.work_folder import (
@@ -63,10 +66,12 @@ class InterruptibleMixin:
         """Build the logger, as MMEngine does.
 
         Returns:
-            MMLogger: It is silent about what a user cannot change.
+            MMLogger: It is silent about what a user cannot change, and
+            leaves long lists to its file.
         """
         logger = super().build_logger(*args, **kwargs)
         leave_out_deprecations(logger)
+        keep_console_short(logger)
         return logger
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
