@@ -13,8 +13,8 @@ from projects.scm.cli.train_folder import Plan, config_text, plan_training
 
 
 def test_small_sets_get_more_epochs() -> None:
-    # 80 pictures, 2,400 shown: 30 epochs of ten steps.
-    assert plan_training(80, 'scm', 192) == Plan('scm_deit-t_cub', 30, 8, 1e-4)
+    # 80 pictures, 1,200 shown: 15 epochs of ten steps.
+    assert plan_training(80, 'scm', 192) == Plan('scm_deit-t_cub', 15, 8, 1e-4)
     assert plan_training(1500, 'tscam', 384) == Plan(
         'tscam_deit-s_cub', 12, 16, 1e-4
     )
@@ -86,5 +86,8 @@ def test_from_a_folder_to_boxes(tmp_path) -> None:
     results = json.loads((out / 'boxes' / 'results.json').read_text())
     assert len(results['images']) == 12
     assert [c['name'] for c in results['categories']] == ['blue', 'red']
+    # Labels chose the threshold, and the page begins with it.
+    threshold = json.loads((out / 'threshold.json').read_text())
+    assert threshold['chosen_by'] == 'labels'
     names = {image['file_name'] for image in results['images']}
     assert 'blue/0.png' in names

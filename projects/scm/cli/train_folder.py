@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from projects.scm.utils.environment import MULTIMODAL_TOLD
+
 from .main import PROGRAM, find_tools
 
 #: Pictures shown to a model that starts from pretrained weights, and from
 #: random ones; sets with more pictures get :data:`EPOCHS_AT_LEAST`.
-PICTURES_SHOWN = {True: 2400, False: 24000}
+PICTURES_SHOWN = {True: 1200, False: 24000}
 EPOCHS_AT_LEAST = 12
 #: DeiT's of each embedding size.
 DEIT = {192: 'deit-t', 384: 'deit-s', 768: 'deit-b'}
@@ -203,21 +205,37 @@ def main(argv: Sequence[str]) -> None:
     _step('Train', 'train.py', config, '--work-dir', work_dir, *resume)
     checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
     predictions = out / f'{config.stem}.pkl'
+    threshold = out / 'threshold.json'
+    # Boxes say which threshold finds them best; without any, labels must.
+    test_options, page_options = [], []
+    if _has_boxes(data):
+        name = f'test_evaluator.threshold_file={threshold}'
+        test_options = ['--cfg-options', name]
+    else:
+        _step(
+            *('Threshold', 'analysis_tools/choose_threshold.py'),
+            *(config, checkpoint, '--out', threshold),
+        )
+        page_options = ['--threshold', threshold]
     _step(
         *('Test', 'test.py', config, checkpoint),
-        *('--out', predictions, '--work-dir', work_dir),
+        *('--out', predictions, '--work-dir', work_dir, *test_options),
     )
     page = out / 'report.html'
-    _step('Page', 'analysis_tools/report.py', predictions, '--out', page)
+    _step(
+        *('Page', 'analysis_tools/report.py', predictions),
+        *('--out', page, *page_options),
+    )
     found = out / 'boxes'
     _step(
         *('Boxes of all pictures', 'localize.py', folder, '--model', config),
-        *('--checkpoint', checkpoint, '--out', found, '--overwrite'),
-        *('--format', 'coco', 'csv', 'yolo'),
+        *('--checkpoint', checkpoint, '--threshold', threshold),
+        *('--out', found, '--overwrite', '--format', 'coco', 'csv', 'yolo'),
     )
     sys.stdout.write(
         f'\nLook at {page} and {found / "pictures"}; the boxes are in '
-        f'{found}.\nThe model is {config} with {checkpoint}.\n'
+        f'{found}.\nThe model is {config} with {checkpoint}, the threshold '
+        f'{threshold}.\n'
     )
 
 
@@ -251,11 +269,15 @@ def _make_config(args: argparse.Namespace, config: Path, data: Path) -> str:
         base=os.path.relpath(configs / f'{plan.base}.py', config.parent),
         data_root=str(data),
         num_classes=len(classes),
-        with_boxes=(data / 'bounding_boxes.txt').is_file(),
+        with_boxes=_has_boxes(data),
         weights=args.weights,
         seed=args.seed,
         num_pictures=num_pictures,
     )
+
+
+def _has_boxes(data: Path) -> bool:
+    return (data / 'bounding_boxes.txt').is_file()
 
 
 def _embed_dims(weights: str) -> int:
@@ -278,5 +300,7 @@ def _step(title: str, tool: str, *arguments: object) -> None:
     sys.stdout.flush()
     command = [sys.executable, find_tools() / tool, *arguments]
     done = subprocess.run(list(map(str, command)), check=False)
+    # Once is enough for what every step would say of the environment.
+    os.environ[MULTIMODAL_TOLD] = '1'
     if done.returncode:
         sys.exit(f'ERROR: the step "{title}" has failed, see above')
