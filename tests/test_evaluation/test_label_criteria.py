@@ -64,15 +64,26 @@ def test_evidence_weighs_what_a_box_takes():
 def test_consistency_is_agreement_beyond_that_with_other_pictures():
     left, right = [0, 0, 2, 2], [2, 0, 4, 2]
     whole, half = [0, 0, 4, 2], [0, 0, 2, 2]
-    # At the first threshold each picture agrees with itself alone, at the
-    # second both with both, at the third: a = (1 + 0.5) / 2, c = 0.25.
-    boxes = [[left, whole, left], [right, whole, whole]]
-    others = [[left, whole, left], [right, whole, right]]
-    a, c = (1 + 0.5) / 2, (0 + 0.5) / 2
-    expected = [1, 0, a * (a - c) / (1 - c)]
-    assert consistency_scores(boxes, others) == pytest.approx(expected)
+    # At the first three thresholds each picture agrees with itself alone, then
+    # both with both, then, up to IoU 0.5, the whole with the right half.
+    boxes = [[left] * 3 + [whole] * 3 + [left] * 3]
+    others = [[left] * 3 + [whole] * 3 + [left] * 3]
+    boxes += [[right] * 3 + [whole] * 3 + [whole] * 3]
+    others += [[right] * 3 + [whole] * 3 + [right] * 3]
+    # 5 of 9 IoUs from 0.3 to 0.7 are at most 0.5: there all agree with their
+    # counterparts, and one of two pairs of others; beyond, one of two agree,
+    # and no others.
+    mixed = (5 * 1 * (1 - 0.5) / (1 - 0.5) + 4 * 0.5**2 * 0.5) / 9
+    found = consistency_scores(boxes, others)
+    assert found[[0, 1, 4, 7, 8]].tolist() == pytest.approx(
+        [1, 1, 0, mixed, mixed]
+    )
+    # The mean of a threshold and its neighbours.
+    assert found[[2, 3, 5, 6]].tolist() == pytest.approx(
+        [2 / 3, 1 / 3, mixed / 3, 2 * mixed / 3]
+    )
     # One picture: nothing is known of chance.
-    assert consistency_scores([[whole]], [[half]]) == pytest.approx([0.25])
+    assert consistency_scores([[whole]], [[half]]) == pytest.approx([5 / 9])
     # Agreement below chance.
     crossed = consistency_scores([[left], [right]], [[right], [left]])
     assert crossed.tolist() == [0]

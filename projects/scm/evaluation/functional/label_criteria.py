@@ -7,10 +7,10 @@ half-open ``x0, y0, x1, y1`` in pixels of one frame.
 - ``components``: IoU with a box of another source, the first principal
   component of the patch tokens. The source need not find objects well; it must
   not find them too large or too small on the average.
-- ``consistency``: IoU with the boxes of the picture made smaller, within a
-  margin of the mean colour, carried back; weighed by how far it is above the
-  IoU with the boxes of other pictures. Boxes that are always about the whole
-  picture agree as well, but with any picture's.
+- ``consistency``: whether the box is that of the picture made smaller, within
+  a margin of the mean colour, carried back; weighed by how far this is above
+  the agreement with the boxes of other pictures. Boxes that are always about
+  the whole picture agree as well, but with any picture's.
 - ``classification``: the true class must be seen in the box, and must not be
   seen once the box is blanked; what is seen is weighed against what the box
   takes of the picture.
@@ -38,6 +38,8 @@ __all__ = [
 
 AREA_WEIGHT = 0.5
 """Of a box's share of the picture, against probabilities."""
+AGREEMENTS = np.arange(6, 15) / 20
+"""IoU from which on two boxes agree."""
 CRITERIA = ('components', 'consistency', 'classification')
 
 
@@ -76,12 +78,14 @@ def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
 
 
 def consistency_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
-    """How well boxes agree with their counterparts, and with no others.
+    """How many boxes agree with their counterparts, and with no others.
 
-    With a the mean IoU of boxes and their counterparts, and c that of boxes
-    and the counterparts of other pictures: a (a − c) / (1 − c). The second
-    factor is the agreement beyond chance, as of Cohen's kappa; alone it takes
-    boxes that are too small.
+    Two boxes agree if their IoU reaches δ. With a the share of boxes that
+    agree with their counterpart, and c that of pairs of a box and a
+    counterpart of another picture: a² (a − c) / (1 − c), the mean over δ from
+    0.3 to 0.7, then the mean of each threshold and its two neighbours. The
+    second factor is the agreement beyond chance, as of Cohen's kappa; alone it
+    takes boxes that are too small.
 
     Args:
         boxes (ArrayLike): (n, T, 4), one row a picture.
@@ -97,12 +101,13 @@ def consistency_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
     for one, other in zip(
         boxes.swapaxes(0, 1), others.swapaxes(0, 1), strict=True
     ):
-        ious = iou_half_open(one, other)
-        agreement = np.trace(ious) / count
-        chance = (ious.sum() - np.trace(ious)) / max(count * (count - 1), 1)
-        beyond = (agreement - chance) / (1 - chance) if chance < 1 else 0.0
-        scores.append(agreement * max(beyond, 0.0))
-    return np.array(scores)
+        agree = iou_half_open(one, other)[..., None] >= AGREEMENTS
+        own = np.einsum('iik->k', agree.astype(int))
+        share = own / count
+        chance = (agree.sum((0, 1)) - own) / max(count * (count - 1), 1)
+        beyond = (share - chance).clip(0) / np.where(chance < 1, 1 - chance, 1)
+        scores.append((share**2 * beyond).mean())
+    return np.convolve(np.pad(scores, 1, mode='edge'), np.ones(3) / 3, 'valid')
 
 
 def component_map(patches: ArrayLike, attention: ArrayLike) -> np.ndarray:
