@@ -1,6 +1,9 @@
-# Step 3: a class-agnostic detector, trained on the boxes of step 1.
+# A class-agnostic detector, trained on boxes that a localization model found:
+#   python tools/pseudo_labels.py configs/scm_deit-s_cub.py CKPT
 #   python tools/train_detector.py configs/psol/retinanet_r18_cub.py
 #   python tools/test_detector.py configs/psol/retinanet_r18_cub.py CKPT
+#   python tools/localize.py PHOTOGRAPHS \
+#       --model configs/psol/retinanet_r18_cub.py --checkpoint CKPT
 # One GPU x 16 images. Everything but the data and the sizes is mmdet's.
 _base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'
 
@@ -10,9 +13,8 @@ custom_imports = dict(
 )
 
 data_root = 'data/CUB_200_2011/'
-pseudo_labels = 'work_dirs/psol/cub_train.json'
-ground_truth = 'work_dirs/psol/cub_test.json'
-classifier_results = 'work_dirs/psol/cub_test.pkl'
+labels = 'work_dirs/psol/'  # what tools/pseudo_labels.py has written
+ground_truth = labels + 'test.json'
 metainfo = dict(classes=('object',), palette=[(220, 20, 60)])
 scale = (512, 512)  # the long side at most; CUB has 500 pixels
 
@@ -55,7 +57,7 @@ train_dataloader = dict(
     num_workers=4,
     dataset=dict(
         data_root='',
-        ann_file=pseudo_labels,
+        ann_file=labels + 'train.json',
         data_prefix=dict(img=data_root + 'images'),
         metainfo=metainfo,
         pipeline=train_pipeline,
@@ -77,7 +79,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=ground_truth)
 test_evaluator = [
     dict(type='CocoMetric', metric='bbox', ann_file=ground_truth),
-    dict(type='WSOLEvaluator', classifier_results=classifier_results),
+    dict(type='WSOLEvaluator', classifier_results=labels + 'test.pkl'),
 ]
 # The figures of validation are those of the test set: for looking only.
 train_cfg = dict(val_interval=4)

@@ -1,7 +1,7 @@
 # The localization model itself as a detector of mmdet, for mmdet's tools:
 #   python tools/test_detector.py configs/psol/scm_deit-s_cub_mmdet.py CKPT
 # CKPT is a checkpoint of configs/scm_deit-s_cub.py, as it is. The data are
-# those of step 2, annotations_scm_deit-s_cub.py.
+# those that tools/pseudo_labels.py writes.
 _base_ = [
     '../_base_/models/scm_deit-s.py',
     'mmdet::_base_/default_runtime.py',
@@ -29,7 +29,8 @@ model = dict(
 )
 
 data_root = 'data/CUB_200_2011/'
-ground_truth = 'work_dirs/psol/cub_test.json'
+labels = 'work_dirs/psol/'
+ground_truth = labels + 'test.json'
 test_dataloader = dict(
     batch_size=64,
     num_workers=4,
@@ -73,7 +74,7 @@ test_evaluator = [
     dict(type='CocoMetric', metric='bbox', ann_file=ground_truth),
     dict(
         type='WSOLEvaluator',
-        classifier_results='work_dirs/psol/cub_test.pkl',
+        classifier_results=labels + 'test.pkl',
     ),
 ]
 test_cfg = dict(type='TestLoop')

@@ -93,6 +93,22 @@ def write_coco(path, photographs, **changes):
     return path
 
 
+def test_boxes_of_a_detector_without_classes(convert, photographs, tmp_path):
+    listed = [dict(id=i, file_name=k) for i, k in enumerate(keys(photographs))]
+    coco = tmp_path / 'found.json'
+    content = dict(
+        images=listed,
+        categories=[dict(id=1, name='object')],
+        annotations=[
+            dict(image_id=image['id'], category_id=1, bbox=[1, 2, 3, 4])
+            for image in listed
+        ],
+    )
+    coco.write_text(json.dumps(content))
+    convert(photographs, tmp_path / 'out', '--coco', coco)
+    assert list(boxes_of(tmp_path / 'out').values()) == [[[1, 2, 4, 6]]] * 2
+
+
 def test_command_line(repo, photographs, tmp_path):
     """The example of the tool's help, from another directory."""
     coco = write_coco(tmp_path / 'instances.json', photographs)

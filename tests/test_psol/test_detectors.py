@@ -4,6 +4,7 @@
 import json
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def expected_joined(classified, detected):
 
 
 def test_labels_and_ground_truth_come_from_real_test_runs(chain):
-    assert chain.label_counts['pseudo/num_images'] == 12
+    assert chain.figures['pseudo/num_images'] == 12
     assert chain.figures['ground_truth/num_boxes'] == 5
     coco = COCO(chain.files['test'])
     annotations = {
@@ -89,13 +90,14 @@ def test_a_detector_learns_from_the_labels(chain):
     assert len(losses) == 3
     assert np.isfinite(losses).all()
 
-    out = chain.folder / 'detector.pkl'
+    tested = chain.folder / 'detector.pkl'
+    checkpoint = chain.folder / 'retinanet_r18_cub' / 'epoch_1.pth'
     chain.run_tool(
         'test_detector.py',
         file,
-        chain.folder / 'retinanet_r18_cub' / 'epoch_1.pth',
+        checkpoint,
         '--out',
-        out,
+        tested,
         '--work-dir',
         chain.folder / 'tested',
     )
@@ -104,10 +106,39 @@ def test_a_detector_learns_from_the_labels(chain):
     assert 0 <= figures['coco/bbox_mAP'] <= 1
     expected = expected_joined(
         pickle.loads(chain.results.read_bytes()),
-        pickle.loads(out.read_bytes()),
+        pickle.loads(tested.read_bytes()),
     )
     for key, value in expected.items():
         assert figures[f'wsol/scm/{key}'] == pytest.approx(value)
+    # New photographs, in one command, in a form that the converter reads.
+    out = chain.folder / 'found'
+    images = chain.data / 'images'
+    arguments = ('--model', file, '--checkpoint', checkpoint, '--out', out)
+    chain.run_tool(
+        'localize.py', images, *arguments, '--format', 'coco', 'csv'
+    )
+    results = json.loads((out / 'results.json').read_text())
+    assert [c['name'] for c in results['categories']] == ['object']
+    assert {a['category_id'] for a in results['annotations']} == {1}
+    assert len(results['annotations']) == len(results['images']) == 17
+    assert len(list((out / 'pictures').rglob('*.jpg'))) == 17
+    by_name = {
+        Path(item['img_path']).name: item['pred_instances']
+        for item in pickle.loads(tested.read_bytes())
+    }
+    boxes = {a['image_id']: a['bbox'] for a in results['annotations']}
+    for image in results['images']:
+        found = by_name.get(Path(image['file_name']).name)
+        if found is not None:
+            x0, y0, x1, y1 = found['bboxes'][found['scores'].argmax()].tolist()
+            assert boxes[image['id']] == pytest.approx(
+                [x0, y0, x1 - x0, y1 - y0], abs=0.05
+            )
+    chain.run_tool(
+        *('dataset_converters/to_cub_layout.py', images, chain.folder / 'c'),
+        *('--coco', out / 'results.json'),
+    )
+
     # The classes are the classifier's.
     assert (
         figures['wsol/scm/top1_cls_acc']

@@ -34,7 +34,6 @@ def roots(cfg):
         'scm_vit-demo_demo',
         'classifier_vit-demo_demo',
         'scm_deit-t-p8_tiny-cub-64px',
-        'psol/pseudo-labels_scm_deit-s_cub',
     ],
 )
 def test_one_option_moves_the_data_of_every_dataloader(name, repo):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from projects.scm.datasets.annotations import BoxFile, ListedBox
 
 Box = tuple[float, float, float, float]
+#: What detectors without classes call what they find.
+CLASS_AGNOSTIC = 'object'
 
 
 class ConversionError(Exception):
@@ -122,10 +124,13 @@ def _add_box(photo: Photograph, row: ListedBox, found: BoxFile) -> None:
 
 
 def _same_class(label: str | int, folder: str) -> bool:
-    """Whether two names are one but for capitals, blanks and numbers."""
+    """Whether two names are one but for capitals, blanks and numbers.
+
+    The name of a detector without classes is that of any folder.
+    """
 
     def plain(name: str) -> str:
         name = re.sub(r'^[0-9]+[.](?=.)', '', name)
         return re.sub(r'[\s_]+', ' ', name).strip().casefold()
 
-    return plain(str(label)) == plain(folder)
+    return plain(str(label)) in (plain(folder), CLASS_AGNOSTIC)

@@ -16,13 +16,13 @@ as a second folder. Boxes come from one of
 - ``--voc DIR``: one XML file an image, of the same name.
 
 Boxes of other classes than that of the image are left out, where the file
-tells classes; names are compared without capitals, blanks and numbers in
-front. Images are named by their path, by the end of it, or without extension,
-as long as that means one image. Images that a camera has marked as turned are
-stored upright, because the training pipeline reads pixels as they are. Boxes
-are those of the upright image; where the file tells the size of the picture
-that it is about, and that is the size before turning, or another one by one
-factor, they are moved. What reaches over the edge is cut. All of it is
+tells classes (``object`` is any); names are compared without capitals, blanks
+and numbers in front. Images are named by their path, by the end of it, or
+without extension, as long as that means one image. Images that a camera has
+marked as turned are stored upright, because the training pipeline reads pixels
+as they are. Boxes are those of the upright image; where the file tells the
+size of the picture that it is about, and that is the size before turning, or
+another one by one factor, they are moved. What reaches over the edge is cut. All of it is
 counted. With a second folder for the test split, boxes are those of its
 images: training needs none.
 

@@ -35,6 +35,7 @@ from projects.scm.evaluation.functional.label_criteria import (
     ious_at_thresholds,
     map_boxes,
 )
+from projects.scm.utils.config_options import training_images
 from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
@@ -214,7 +215,8 @@ def choose_threshold(
     model = check_model(get_model(config, pretrained=False))
     load_weights(model, checkpoint)
     model = model.to(get_device() if device is None else device).eval()
-    dataset = _training_images(config)
+    init_default_scope(config.get('default_scope', 'mmpretrain'))
+    dataset = DATASETS.build(training_images(config))
     chosen = _draw(dataset, num_images)
     looking = _Pass(model, criterion)
     batches = list(_chunks(chosen, _BATCH))
@@ -245,19 +247,6 @@ def choose_threshold(
             for t, mean in zip(looking.thresholds, means, strict=True)
         },
     }
-
-
-def _training_images(config: Config) -> Any:
-    """The training set, its pictures as the test pipeline makes them."""
-    init_default_scope(config.get('default_scope', 'mmpretrain'))
-    pipeline = [
-        step
-        for step in config.test_dataloader.dataset.pipeline
-        if step['type'] != 'LoadAnnotations'
-    ]
-    return DATASETS.build(
-        {**config.train_dataloader.dataset, 'pipeline': pipeline}
-    )
 
 
 def _draw(dataset: Any, count: int) -> list[int]:

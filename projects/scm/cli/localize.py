@@ -6,12 +6,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from projects.scm.utils.trust import TRUST_HELP, trusted
+from projects.scm.utils.upstream_scripts import check_files
 
 if TYPE_CHECKING:
+    from projects.scm.apis import WSOLInferencer
     from projects.scm.apis.sources import FoundInputs, Source
+    from projects.scm.mmdet.detector_inferencer import DetectorInferencer
 
 FORMATS = ('coco', 'csv', 'yolo', 'label-studio', 'cvat', 'fiftyone')
 EPILOG = """\
@@ -20,7 +23,8 @@ other: it is named at the end, and the exit status is 1.
 """
 
 
-def _number_or_text(value: str) -> float | str:
+def number_or_text(value: str) -> float | str:
+    """A threshold, or what else stands in its place."""
     try:
         return float(value)
     except ValueError:
@@ -36,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         help='files, URLs, folders (with all folders below), patterns, videos',
     )
-    add('--model', required=True, help='config')
+    add(
+        '--model',
+        required=True,
+        help='config; of a detector of mmdet, too, whose best box is taken',
+    )
     add('--checkpoint', required=True, help='file or URL')
     add('--out', default='results', help='folder; defaults to results')
     add(
@@ -60,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--topk', type=int, default=5, help='for --target topk; default 5')
     add(
         '--threshold',
-        type=_number_or_text,
+        type=number_or_text,
         help='share of the largest value of a map above which a pixel '
         'belongs to the object; or otsu; or a file that WSOLEvaluator has '
         "written with threshold_file. Defaults to that of the head's box_cfg",
@@ -136,6 +144,9 @@ def run(args: argparse.Namespace) -> int:
     from projects.scm.apis.sources import RESULT_MARKER, expand_inputs
 
     # Before anything slow begins.
+    check_files(args)
+    if args.model.endswith('.py'):
+        check_files(argparse.Namespace(config=args.model))
     out = Path(args.out)
     items = expand_inputs(args.inputs, ignore=[out])
     if (out / RESULT_MARKER).exists() and not args.overwrite:
@@ -147,54 +158,32 @@ def run(args: argparse.Namespace) -> int:
 
 def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     import projects.scm.register  # noqa: F401
-    from projects.scm.apis import WSOLInferencer
-    from projects.scm.apis.choices import parse_target
     from projects.scm.apis.outputs import FORMATS as WRITERS
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
+    from projects.scm.apis.reading_ahead import default_workers
     from projects.scm.apis.sources import is_video
 
+    writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
+    if args.masks:
+        writers.append(MaskWriter)
+    needs_maps = any(writer.needs_maps for writer in writers)
     names = None
     if args.classes is not None:
         names = Path(args.classes).read_text(encoding='utf-8').splitlines()
     with trusted(args.trust):
-        inferencer = WSOLInferencer(
-            args.model,
-            args.checkpoint,
-            args.device,
-            classes=names,
-            backend=args.backend,
-            int8=args.int8,
-        )
+        inferencer, options = _make_inferencer(args, names, needs_maps)
     classes = inferencer.classes or [
         str(index) for index in range(inferencer.model.head.num_classes)
     ]
-    options = dict(
-        target=parse_target(args.target, classes),
-        topk=args.topk,
-        threshold=args.threshold,
-        threshold_figure=args.threshold_figure,
-        contours=args.contours,
-        upright=not args.as_stored,
-        frame_interval=args.frame_interval,
-    )
-    reading = {}
-    if args.num_workers is not None:
-        reading['num_workers'] = args.num_workers
     pictures = not args.no_pictures
-    writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
-    if args.masks:
-        writers.append(MaskWriter)
     if pictures and any(map(is_video, items)):
         writers.append(VideoWriter)
     stream = inferencer.stream(
         items,
-        batch_size=args.batch_size,
         show_dir=out / 'pictures' if pictures else None,
-        score_maps=any(writer.needs_maps for writer in writers),
         pixels=True,
-        outlines=args.masks,
         on_error=lambda source, error: folder.fail(_named(source), error),
-        **reading,
+        num_workers=args.num_workers or default_workers(),
         **options,
     )
     with ResultFolder(
@@ -224,6 +213,72 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
             + ''.join(f'  {entry["error"]}\n' for entry in folder.failures)
         )
     return int(bool(folder.failures))
+
+
+def _make_inferencer(
+    args: argparse.Namespace, names: list[str] | None, needs_maps: bool
+) -> tuple[WSOLInferencer | DetectorInferencer, dict[str, Any]]:
+    """The inferencer of a config, and the options of its ``stream``."""
+    from projects.scm.apis import WSOLInferencer
+    from projects.scm.apis.choices import parse_target
+    from projects.scm.utils.config_options import read_config
+
+    # A name that mmpretrain knows is none of a file.
+    config = args.model
+    if Path(config).is_file():
+        config = read_config(config)
+    options = dict(
+        threshold=args.threshold,
+        contours=args.contours,
+        upright=not args.as_stored,
+        frame_interval=args.frame_interval,
+    )
+    scope = None if config is args.model else config.get('default_scope')
+    if scope == 'mmdet':
+        _check_detector_options(args, needs_maps)
+        from projects.scm.mmdet.detector_inferencer import DetectorInferencer
+
+        inferencer = DetectorInferencer(
+            config, args.checkpoint, args.device, names
+        )
+        return inferencer, options
+    inferencer = WSOLInferencer(
+        config,
+        args.checkpoint,
+        args.device,
+        classes=names,
+        backend=args.backend,
+        int8=args.int8,
+    )
+    return inferencer, dict(
+        **options,
+        target=parse_target(args.target, inferencer.classes or ()),
+        topk=args.topk,
+        threshold_figure=args.threshold_figure,
+        batch_size=args.batch_size,
+        score_maps=needs_maps,
+        outlines=args.masks,
+    )
+
+
+def _check_detector_options(
+    args: argparse.Namespace, needs_maps: bool
+) -> None:
+    """Refuse what only a model with score maps can do."""
+    refused = {
+        '--target': args.target != 'predicted',
+        '--masks': args.masks,
+        '--backend': args.backend != 'torch',
+        '--int8': args.int8,
+        '--format fiftyone': needs_maps,
+        f'--threshold {args.threshold}': isinstance(args.threshold, str),
+    }
+    if any(refused.values()):
+        asked = ', '.join(name for name, given in refused.items() if given)
+        raise ValueError(
+            f'{asked}: not for {args.model}, a detector, which has no score '
+            'maps; its --threshold is the lowest score of a box'
+        )
 
 
 def _named(source: Source) -> str:

@@ -45,6 +45,23 @@ def read_config(
     return cfg
 
 
+def training_images(cfg: Config) -> dict[str, Any]:
+    """The training set of a config, its pictures as the test makes them.
+
+    Args:
+        cfg (Config): With both dataloaders.
+
+    Returns:
+        dict: Config of a dataset.
+    """
+    pipeline = [
+        step
+        for step in cfg.test_dataloader.dataset.pipeline
+        if step['type'] != 'LoadAnnotations'
+    ]
+    return {**cfg.train_dataloader.dataset, 'pipeline': pipeline}
+
+
 def move_data_root(
     cfg: Config, options: Mapping[str, Any] | None, before: str | None
 ) -> None:
