@@ -108,3 +108,4 @@ def test_curves_are_plotted_from_the_log(workshop, run_folder):
     assert len(colours) > 10
     output = workshop.run(tool, 'cal_train_time', log)
     assert 'average iter time' in output
+    assert 'nan' not in output

@@ -79,7 +79,7 @@ def argparse_with_trust() -> SimpleNamespace:
 
 def check_arguments(
     name: str, package: str = 'mmpretrain', trust: bool = True
-) -> None:
+) -> argparse.Namespace | None:
     """Read the arguments of this process as a tool would, and check them.
 
     Args:
@@ -88,6 +88,9 @@ def check_arguments(
             another way, nothing is checked: what loads it says so.
         trust: Whether the tool has the option ``--trust``.
 
+    Returns:
+        argparse.Namespace | None: The arguments; None if nothing was checked.
+
     Raises:
         FileNotFoundError: See :func:`check_files`.
         SystemExit: After ``--help``, or if an argument is wrong.
@@ -95,7 +98,7 @@ def check_arguments(
     try:
         file = find_upstream_tool(name, package)
     except FileNotFoundError:
-        return
+        return None
     tree = ast.parse(file.read_text(encoding='utf-8'), str(file))
     tree.body = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     namespace = {
@@ -107,8 +110,9 @@ def check_arguments(
         exec(compile(tree, str(file), 'exec'), namespace)
         args = namespace['parse_args']()
     except (KeyError, NameError):  # it has none, or needs more of its module
-        return
+        return None
     check_files(args)
+    return args
 
 
 def check_files(args: argparse.Namespace) -> None:
