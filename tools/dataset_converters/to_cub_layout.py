@@ -22,9 +22,9 @@ without extension, as long as that means one image. Images that a camera has
 marked as turned are stored upright, because the training pipeline reads pixels
 as they are. Boxes are those of the upright image; where the file tells the
 size of the picture that it is about, and that is the size before turning, or
-another one by one factor, they are moved. What reaches over the edge is cut. All of it is
-counted. With a second folder for the test split, boxes are those of its
-images: training needs none.
+another one by one factor, they are moved. What reaches over the edge is cut.
+All of it is counted. With a second folder for the test split, boxes are those
+of its images: training needs none.
 
 Nothing is written unless everything is right: all problems are listed first.
 """
