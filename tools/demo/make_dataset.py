@@ -16,7 +16,10 @@ import cv2
 import numpy as np
 from composing import CLASS_HUES, SIDE, compose
 from photographs import SPLITS, load_photographs
-from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _repo_path import make_importable, run
 
 # Rises whenever the images of a seed change.
 VERSION = 1
@@ -127,6 +130,9 @@ def draw(folder: Path, seed: int, counts: dict[str, int]) -> None:
             'bounding_boxes',
         )
     }
+    make_importable()
+    from projects.scm.utils.progress import track
+
     for label, split, index in track(jobs, f'Composing {SIDE}x{SIDE} images'):
         is_train = split == 'train'
         # Of its own for each image: one more image changes no other.
@@ -149,4 +155,4 @@ def draw(folder: Path, seed: int, counts: dict[str, int]) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -150,8 +150,9 @@ def look_at_weights() -> Finding:
         MISSING,
         'pretrained weights',
         f'none in {folder}',
-        'they are downloaded when training starts; without a network put a '
-        'file there, or give scm-wsol train --weights FILE',
+        'they are downloaded when training starts; without a network give '
+        'scm-wsol train --weights FILE, or name the file in a config: '
+        'model.backbone.init_cfg.checkpoint',
     )
 
 

@@ -87,7 +87,9 @@ def _fetch(url: str, file: Path, timeout_s: float, max_bytes: int) -> None:
     except (OSError, HTTPException) as error:
         raise ConnectionError(
             f'{url}: not fetched ({type(error).__name__}: {error}); waited '
-            f'{timeout_s:g} s at most for each answer'
+            f'{timeout_s:g} s at most for each answer. Fetched in another '
+            f'way, it belongs to {file}; or name a file in place of the '
+            'address'
         ) from error
     finally:
         if os.path.exists(partial):
