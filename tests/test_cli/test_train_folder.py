@@ -1,6 +1,8 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 import json
 import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -8,8 +10,9 @@ import pytest
 from mmengine.config import Config
 
 from projects.scm.cli import train_folder
-from projects.scm.cli.main import find_tools, run_command
+from projects.scm.cli.main import find_tools
 from projects.scm.cli.train_folder import Plan, config_text, plan_training
+from projects.scm.datasets.annotations import read_coco
 
 
 def test_small_sets_get_more_epochs() -> None:
@@ -65,7 +68,8 @@ def test_a_run_is_not_written_over(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_from_a_folder_to_boxes(tmp_path) -> None:
+@pytest.mark.timeout(1500)  # seven programs, one after the other
+def test_from_a_folder_to_boxes(tmp_path, repo) -> None:
     """Without weights, without boxes; a name that is none of Python's."""
     folder = tmp_path / 'my photos.2'
     rng = np.random.default_rng(0)
@@ -76,7 +80,16 @@ def test_from_a_folder_to_boxes(tmp_path) -> None:
             image[10:40, 20:60] = color
             cv2.imwrite(str(folder / name / f'{index}.png'), image)
     out = tmp_path / 'out'
-    run_command('train', [str(folder), '--out', str(out), '--epochs', '1'])
+    done = subprocess.run(
+        [
+            *('bash', str(repo / 'tools' / 'journeys' / 'photographs.sh')),
+            *(str(folder), str(out), '--epochs', '1'),
+        ],
+        env={**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     config = Config.fromfile(out / 'my_photos_2.py')
     assert config.model.head.num_classes == 2
     text = (out / 'my_photos_2.py').read_text()
@@ -91,3 +104,10 @@ def test_from_a_folder_to_boxes(tmp_path) -> None:
     assert threshold['chosen_by'] == 'labels'
     names = {image['file_name'] for image in results['images']}
     assert 'blue/0.png' in names
+    # The next tools read it: the converter, and Label Studio's importer.
+    table = read_coco(out / 'boxes' / 'results.json')
+    assert not table.problems
+    assert set(table.sizes) == names
+    drafts = json.loads((out / 'drafts' / 'label_studio.json').read_text())
+    assert len(drafts) == 12
+    assert all(task['predictions'][0]['result'] for task in drafts)

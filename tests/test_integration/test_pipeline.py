@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Train, interrupt, resume, distribute and test through the tools."""
 
+import json
 import pickle
 
 import numpy as np
@@ -8,14 +9,18 @@ import pytest
 import torch
 from mmengine.config import Config
 
+# A fixture of several programs, one after the other.
+pytestmark = pytest.mark.timeout(1500)
+
 BASE = 'scm_deit-t-p8_tiny-cub-64px.py'
 
 
 @pytest.fixture(scope='module')
 def trained(workshop):
+    """The journey of a researcher."""
     config = workshop.config('scm', BASE)
     output = workshop.run(
-        'train.py', config, '--work-dir', workshop.folder / 'scm'
+        'journeys/researcher.sh', config, workshop.folder / 'scm'
     )
     (workshop.folder / 'scm.log').write_text(output)
     return config, workshop.folder / 'scm' / 'epoch_2.pth'
@@ -33,10 +38,19 @@ USELESS = (
 
 
 @pytest.mark.slow
+def test_a_researcher_ends_with_figures_to_report(workshop, trained):
+    folder = workshop.folder / 'scm'
+    figures = json.loads((folder / 'figures.json').read_text())
+    assert 0 <= figures['wsol/scm/top1_loc'] <= 100
+    labels = json.loads((folder / 'labels.json').read_text())
+    assert figures['wsol/scm/top1_loc_threshold'] == labels['threshold']
+    page = (folder / 'report.html').read_text()
+    assert f'{figures["wsol/scm/gt_known_acc"]:.1f}' in page
+
+
+@pytest.mark.slow
 def test_lines_of_no_use_are_not_printed(workshop, trained):
-    config, checkpoint = trained
     output = (workshop.folder / 'scm.log').read_text()
-    output += workshop.run('test.py', config, checkpoint)
     lines = output.splitlines()
     # the config, which is printed whole, names an option so
     said = [x for x in lines if not x.strip().startswith('pin_memory=')]
@@ -44,7 +58,8 @@ def test_lines_of_no_use_are_not_printed(workshop, trained):
     # What comes before the first step tells what runs, on what, and where.
     first = next(i for i, x in enumerate(lines) if ' Epoch(train) ' in x)
     told = ('multimodal', 'environment, config', ' set: ', 'Checkpoints will')
-    assert [x for x in lines[:first] if not any(t in x for t in told)] == []
+    before = [x for x in lines[:first] if x and x != '== train.py']
+    assert [x for x in before if not any(t in x for t in told)] == []
     steps = [x for x in lines if ' Epoch(train) ' in x]
     assert all(x.split(']  ')[1].startswith('loss: ') for x in steps)
     assert not any('wsol/' in x for x in lines if ' Epoch(' in x)
@@ -132,8 +147,7 @@ def test_two_processes_train_as_one(workshop):
 @pytest.mark.slow
 def test_predictions_and_flip_augmentation(workshop, trained):
     config, checkpoint = trained
-    out = workshop.folder / 'predictions.pkl'
-    workshop.run('test.py', config, checkpoint, '--out', out)
+    out = workshop.folder / 'scm' / 'predictions.pkl'
     samples = pickle.loads(out.read_bytes())
     assert len(samples) == 17
     for sample in samples:

@@ -94,9 +94,15 @@ class Chain:
 
     def run_tool(self, name: str, *args: object) -> str:
         """Run a tool to its end, in a process of its own."""
-        env = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+        env = dict(
+            os.environ,
+            PYTHON=sys.executable,
+            OMP_NUM_THREADS='1',
+            CUDA_VISIBLE_DEVICES='',
+        )
+        program = 'bash' if name.endswith('.sh') else sys.executable
         done = subprocess.run(
-            [sys.executable, str(REPO / 'tools' / name), *map(str, args)],
+            [program, str(REPO / 'tools' / name), *map(str, args)],
             cwd=self.folder,
             env=env,
             text=True,
@@ -120,6 +126,8 @@ def run_classifier(chain: Chain) -> None:
     cfg = chain.config('scm_deit-s_cub')
     chain.shrink(cfg.model)
     chain.make_checkpoint(cfg)
+    chain.classifier = chain.folder / 'classifier.py'
+    cfg.dump(chain.classifier)
     chain.labels = chain.folder / 'labels'
     chain.figures = write_pseudo_labels(cfg, chain.checkpoint, chain.labels)
     chain.files = {

@@ -60,7 +60,11 @@ def test_labels_and_ground_truth_come_from_real_test_runs(chain):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # five programs, one after the other
 def test_a_detector_learns_from_the_labels(chain):
+    """The journey of an engineer."""
+    out = chain.folder / 'journey'
+    labels = {name: str(out / f'{name}.json') for name in ('train', 'test')}
     cfg = chain.config(
         'retinanet_r18_cub',
         model__backbone__init_cfg=None,
@@ -68,75 +72,62 @@ def test_a_detector_learns_from_the_labels(chain):
         model__bbox_head__in_channels=16,
         model__bbox_head__feat_channels=16,
         model__bbox_head__stacked_convs=1,
-        train_dataloader__dataset__ann_file=chain.files['train'],
+        train_dataloader__dataset__ann_file=labels['train'],
         train_dataloader__dataset__pipeline__2__scale=(64, 64),
-        val_dataloader__dataset__ann_file=chain.files['test'],
-        val_evaluator__ann_file=chain.files['test'],
-        test_dataloader__dataset__ann_file=chain.files['test'],
+        val_dataloader__dataset__ann_file=labels['test'],
+        val_evaluator__ann_file=labels['test'],
+        test_dataloader__dataset__ann_file=labels['test'],
         test_dataloader__dataset__pipeline__1__scale=(64, 64),
-        test_evaluator__0__ann_file=chain.files['test'],
-        test_evaluator__1__classifier_results=str(chain.results),
+        test_evaluator__0__ann_file=labels['test'],
+        test_evaluator__1__classifier_results=str(out / 'test.pkl'),
         train_cfg__max_epochs=1,
         train_cfg__val_interval=1,
         default_hooks__logger__interval=1,
     )
     file = chain.folder / 'detector.py'
     cfg.dump(file)
-
-    log = chain.run_tool('train_detector.py', file)
+    images = chain.data / 'images'
+    log = chain.run_tool(
+        *('journeys/detector.sh', chain.classifier, chain.checkpoint),
+        *(file, images, out),
+    )
     assert 'Epoch(train) [1][3/3]' in log
     assert 'coco/bbox_mAP' in log
     losses = [float(x) for x in re.findall(r' loss: (\S+)', log)]
     assert len(losses) == 3
     assert np.isfinite(losses).all()
 
-    tested = chain.folder / 'detector.pkl'
-    checkpoint = chain.folder / 'retinanet_r18_cub' / 'epoch_1.pth'
-    chain.run_tool(
-        'test_detector.py',
-        file,
-        checkpoint,
-        '--out',
-        tested,
-        '--work-dir',
-        chain.folder / 'tested',
-    )
-    (figures,) = (chain.folder / 'tested').glob('*/*.json')
+    (figures,) = (out / 'tested').glob('*/*.json')
     figures = json.loads(figures.read_text())
     assert 0 <= figures['coco/bbox_mAP'] <= 1
     expected = expected_joined(
-        pickle.loads(chain.results.read_bytes()),
-        pickle.loads(tested.read_bytes()),
+        pickle.loads((out / 'test.pkl').read_bytes()),
+        pickle.loads((out / 'detected.pkl').read_bytes()),
     )
     for key, value in expected.items():
         assert figures[f'wsol/scm/{key}'] == pytest.approx(value)
     # New photographs, in one command, in a form that the converter reads.
-    out = chain.folder / 'found'
-    images = chain.data / 'images'
-    arguments = ('--model', file, '--checkpoint', checkpoint, '--out', out)
-    chain.run_tool(
-        'localize.py', images, *arguments, '--format', 'coco', 'csv'
-    )
-    results = json.loads((out / 'results.json').read_text())
+    boxes = out / 'boxes'
+    results = json.loads((boxes / 'results.json').read_text())
     assert [c['name'] for c in results['categories']] == ['object']
     assert {a['category_id'] for a in results['annotations']} == {1}
     assert len(results['annotations']) == len(results['images']) == 17
-    assert len(list((out / 'pictures').rglob('*.jpg'))) == 17
+    assert len(list((boxes / 'pictures').rglob('*.jpg'))) == 17
     by_name = {
         Path(item['img_path']).name: item['pred_instances']
-        for item in pickle.loads(tested.read_bytes())
+        for item in pickle.loads((out / 'detected.pkl').read_bytes())
     }
-    boxes = {a['image_id']: a['bbox'] for a in results['annotations']}
+    listed = {a['image_id']: a['bbox'] for a in results['annotations']}
     for image in results['images']:
         found = by_name.get(Path(image['file_name']).name)
         if found is not None:
             x0, y0, x1, y1 = found['bboxes'][found['scores'].argmax()].tolist()
-            assert boxes[image['id']] == pytest.approx(
+            assert listed[image['id']] == pytest.approx(
                 [x0, y0, x1 - x0, y1 - y0], abs=0.05
             )
     chain.run_tool(
         *('dataset_converters/to_cub_layout.py', images, chain.folder / 'c'),
-        *('--coco', out / 'results.json'),
+        *('--coco', boxes / 'results.json'),
     )
 
     # The classes are the classifier's.
