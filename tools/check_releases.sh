@@ -9,7 +9,8 @@ python=python3
 usage() {
     cat <<EOF
 Usage: bash tools/check_releases.sh [--dir DIR] [--python PYTHON]...
-                                    [--only KIND] [-- ARGS]
+                                    [--only KIND] [--with PACKAGE]...
+                                    [-- ARGS]
 
 Makes two virtual environments for each Python, the pinned one
 (tools/setup_env.sh) and the newest one (pip install ".[tests]" without the
@@ -20,6 +21,8 @@ takes up to 6 GB; those that are there are brought up to date.
   --dir DIR        where the environments and the logs lie (default: $folder)
   --python PYTHON  3.10 to 3.13; may be given several times (default: python3)
   --only KIND      one of the two environments: pinned or newest
+  --with PACKAGE   is put into the newest environment too, and counted in the
+                   table; may be given several times (for instance transformers)
   -- ARGS          arguments of pytest, for instance: -- -m 'not slow'
 EOF
 }
@@ -30,12 +33,17 @@ die() {
 }
 
 pythons=()
+others=()
 kinds=(pinned newest)
 while [ $# -gt 0 ]; do
     case $1 in
-        --dir | --python)
+        --dir | --python | --with)
             [ $# -ge 2 ] || die "$1 needs a value"
-            if [ "$1" = --dir ]; then folder=$2; else pythons+=("$2"); fi
+            case $1 in
+                --dir) folder=$2 ;;
+                --python) pythons+=("$2") ;;
+                --with) others+=("$2") ;;
+            esac
             shift 2
             ;;
         --only)
@@ -62,7 +70,8 @@ make_environment() {
     fi
     [ -x "$2/bin/python" ] || "$3" -m venv "$2"
     "$2/bin/python" -m pip install --disable-pip-version-check --upgrade \
-        --upgrade-strategy eager --editable '.[tests]'
+        --upgrade-strategy eager --editable '.[tests]' \
+        ${others[@]+"${others[@]}"}
 }
 
 # Version of a distribution in an environment, or a dash.
@@ -78,6 +87,8 @@ except PackageNotFoundError:
 packages=(torch torchvision numpy opencv-python pillow numba transformers)
 rows=$folder/table.md
 {
+    printf 'Commit %s, pytest %s\n\n' \
+        "$(git describe --always --dirty 2>/dev/null || echo unknown)" "$*"
     printf '| Environment | Python '
     printf '| %s ' "${packages[@]}"
     printf '| Tests |\n| --- | --- '
