@@ -25,6 +25,7 @@ def test_nothing_is_lost(tmp_path, repo):
         text=True,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+    assert done.stdout.count('the first checkpoint after') == 4
     rows = json.loads(out.read_text())['rows']
     assert sum(row.get('identical', 0) for row in rows) > 1
     assert sum(row['lost'] for row in rows) == 0

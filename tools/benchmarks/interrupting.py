@@ -2,6 +2,7 @@
 """Processes that can be killed, and disks that can be filled."""
 
 import contextlib
+import math
 import os
 import resource
 import subprocess
@@ -48,13 +49,23 @@ def end(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def ends_within(pid: int, seconds: float) -> bool:
-    """Wait for a process, at most so long; whether it has ended by itself."""
+def ends_within(
+    pid: int,
+    seconds: float = math.inf,
+    until: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Wait for a process; whether it has ended by itself.
+
+    Args:
+        pid (int): The process.
+        seconds (float): To wait at most.
+        until (Callable): What ends the waiting as well, once it is true.
+    """
     deadline = time.monotonic() + seconds
     options = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while not os.waitid(os.P_PID, pid, options):
         left = deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 or until():
             return False
         time.sleep(min(left, 0.01))
     return True

@@ -113,7 +113,7 @@ def soak(
     """
     began = time.monotonic()
     data = tiny_training.draw_cub(folder / 'cub')
-    names = list(TRAININGS)[: max(args.kills, args.full_disks)]
+    names = list(TRAININGS)[: args.kills + args.full_disks]
     # The first training compiles functions that the others find on the disk.
     warm = folder / 'warm'
     warm.mkdir()
@@ -139,13 +139,14 @@ def soak(
             write_json(args.out, found)
         return found
 
-    for kind, number, interrupt in (
-        ('killed', args.kills, kill_training),
-        ('disk full', args.full_disks, fill_disk),
+    for kind, number, interrupt, offset in (
+        ('killed', args.kills, kill_training, 0),
+        ('disk full', args.full_disks, fill_disk, args.kills),
     ):
         cases = []
         for index in range(number):
-            name = names[index % len(names)]
+            # Few of both are of all trainings nevertheless.
+            name = names[(index + offset) % len(names)]
             case = folder / f'{kind} {index}'
             result = interrupt(name, data, case, whole[name], chance)
             cases.append({'training': name, **result})

@@ -76,17 +76,15 @@ def run_whole(name: str, data: Path, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     log = folder / f'whole {name}.log'
     pid = start(train(name, data, work_dir), log)
-    first = None
-    while not ends_within(pid, 0.01):
-        if first is None and any(work_dir.glob('*.pth')):
-            first = time.monotonic() - began
+    ends_within(pid, until=lambda: any(work_dir.glob('*.pth')))
+    first = time.monotonic() - began
     if end(pid):
         raise RuntimeError(log.read_text())
     took = time.monotonic() - began
     last = work_dir / Path((work_dir / 'last_checkpoint').read_text()).name
     return dict(
         seconds=took,
-        first=first or took,
+        first=first,
         digest=digest(last),
         last=last.name,
         bytes=last.stat().st_size,
@@ -154,20 +152,23 @@ def resume_to_the_end(
 
 def start_and_wait(
     begin: Callable[[], int],
+    work_dir: Path,
     whole: dict[str, Any],
     chance: random.Random,
     latest: float,
 ) -> int:
     """Start a training and wait until the time of its interruption.
 
+    That is drawn from the time between the first checkpoint, which is waited
+    for, and the end; in one of about six trainings from before the former.
     One that ends before that, as the machine is less busy than it was, tells
     how long a training takes now, and is begun again.
 
     Args:
         begin (Callable): Starts it afresh; gives its process.
+        work_dir (Path): Where its checkpoints appear.
         whole (dict[str, Any]): How long it takes, corrected in place.
-        chance (Random): Decides when, shortly before the first checkpoint at
-            the earliest.
+        chance (Random): Decides when.
         latest (float): Share of the time between the first checkpoint and
             the end, at the latest.
 
@@ -177,9 +178,15 @@ def start_and_wait(
     while True:
         began = time.monotonic()
         pid = begin()
-        after = whole['seconds'] - whole['first']
-        seconds = whole['first'] + chance.uniform(-0.2, latest) * after
-        if not ends_within(pid, seconds):
+        share = chance.uniform(-0.2 * latest, latest)
+        seconds = share * (whole['seconds'] - whole['first'])
+        if share < 0:
+            ended = ends_within(pid, max(whole['first'] + seconds, 0))
+        else:
+            ended = ends_within(
+                pid, until=lambda: any(work_dir.glob('*.pth'))
+            ) or ends_within(pid, seconds)
+        if not ended:
             return pid
         if end(pid):
             raise RuntimeError('a training failed that nobody interrupted')
@@ -203,7 +210,7 @@ def kill_training(
         folder.mkdir()
         return start(train(name, data, work_dir), folder / 'log')
 
-    pid = start_and_wait(begin, whole, chance, 1)
+    pid = start_and_wait(begin, work_dir, whole, chance, 1)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     code = end(pid)
@@ -233,7 +240,7 @@ def fill_disk(
             return start(train(name, data, work_dir), folder / 'disk.log')
 
         # Before the end, as what fails is the next file that is written.
-        pid = start_and_wait(begin, whole, chance, 0.7)
+        pid = start_and_wait(begin, work_dir, whole, chance, 0.7)
         empty = fill(chance.randrange(whole['bytes']), pid)
         code = end(pid)
         empty()
