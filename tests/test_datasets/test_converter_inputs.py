@@ -150,6 +150,24 @@ def test_another_size_is_scaled_and_counted(convert, tmp_path, size, box):
     assert '6 boxes scaled to the size of their image' in output
 
 
+@pytest.mark.parametrize('option', ['--voc', '--csv'])
+def test_voc_and_csv_tell_another_size_as_well(convert, tmp_path, option):
+    if option == '--voc':
+        size = '<size><width>400</width><height>300</height></size>'
+        file = voc(tmp_path / 'xml', size)
+        expected = [25, 15, 75, 55]
+    else:
+        lines = ['path,width,height,x0,y0,x1,y1']
+        for label in CLASSES:
+            lines += [f'{label}{i}.jpg,100,75,25,15,75,55' for i in range(3)]
+        file = tmp_path / 'a.csv'
+        file.write_text('\n'.join(lines))
+        expected = CORNERS
+    output, boxes = convert(option, file)
+    assert boxes == [expected] * 2
+    assert '6 boxes scaled to the size of their image' in output
+
+
 @pytest.mark.parametrize('size', [(150, 200), (200, 100)])
 def test_sizes_that_do_not_belong_together(refused, tmp_path, size):
     image = {'width': size[0], 'height': size[1]}

@@ -250,6 +250,33 @@ def test_ways_in(way, marked) -> None:
     assert not (marked.parent / 'mark').exists()
 
 
+@pytest.mark.parametrize(
+    ('way', 'spoilt'),
+    [
+        (run_inferencer, 'NaN'),
+        (run_localize, 'foreign'),
+        (run_panels, 'foreign'),
+        (run_export, 'foreign'),
+    ],
+    ids=lambda value: getattr(value, '__name__', value),
+)
+def test_weights_that_do_not_fit(way, spoilt, tmp_path) -> None:
+    """Nothing is predicted with them: no picture, no model."""
+    weights = dict(build_model().state_dict())
+    if spoilt == 'foreign':
+        weights = {f'model.{name}': value for name, value in weights.items()}
+        message = r'without .model\.. at their beginning'
+    else:
+        weights['backbone.ln1.bias'] = torch.full((32,), torch.nan)
+        message = r'backbone\.ln1\.bias: 32 of 32 values are NaN'
+    file = tmp_path / 'given.pth'
+    torch.save({'state_dict': weights}, file)
+    with pytest.raises(
+        (ValueError, SystemExit), match=rf'given\.pth: .*{message}'
+    ):
+        way(file)
+
+
 def test_resume_of_our_own_needs_no_trust(tmp_path) -> None:
     """And the text of the config in it, which MMEngine runs, is not run."""
     quick = dict(model__head__type='TSCAMHead')
