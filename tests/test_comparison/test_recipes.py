@@ -2,10 +2,14 @@
 """The configs that are compared."""
 
 import pytest
+import torch
 from mmengine.config import Config
-from mmpretrain.registry import DATASETS
+from mmpretrain.registry import DATASETS, MODELS
 
-from projects.scm.comparison.running import finished_results
+from projects.scm.comparison.running import (
+    finished_results,
+    write_child_config,
+)
 from projects.scm.comparison.spec import read_comparison
 from projects.scm.comparison.tables import COLUMNS, mean_over_seeds
 
@@ -29,6 +33,28 @@ def test_methods_differ_in_the_head_alone(repo, dataset):
     last = scm['train_cfg']['max_epochs'] - 1
     assert scm['param_scheduler']['milestones'] == [last]
     assert scm['test_dataloader'] == scm['val_dataloader']
+
+
+def test_weights_of_another_method_fit(repo, tmp_path):
+    shapes = {}
+    for run in read_comparison(
+        repo / 'configs/comparisons/methods.yml'
+    ).runs():
+        file = tmp_path / f'{run.name}.py'
+        write_child_config(
+            file, repo / 'configs' / run.config, run.method.options
+        )
+        model = Config.fromfile(file).model
+        if run.dataset != 'cub50' or 'cam' in model:
+            continue
+        if 'attention' not in (run.method.name, run.method.weights_of):
+            continue
+        model.backbone.init_cfg = None
+        with torch.device('meta'):
+            state = MODELS.build(model).state_dict()
+        shapes[run.name] = {name: v.shape for name, v in state.items()}
+        assert shapes[run.name] == shapes[run.trained]
+    assert len(shapes) == 4
 
 
 @pytest.mark.optional

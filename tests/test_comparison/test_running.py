@@ -56,6 +56,39 @@ def test_all_runs_then_none(bench, make_runner):
     assert bench.calls == []
 
 
+def test_a_method_with_the_weights_of_another_is_not_trained(
+    bench, make_runner
+):
+    bench.file.write_text(
+        bench.file.read_text().replace(
+            "'scm_{dataset}.py',", "'scm_{dataset}.py', weights_of: tscam,"
+        )
+    )
+    results = make_runner().run()
+    trained = bench.folder / 'work' / 'birds-tscam-seed26'
+    # One training of each seed, and two epochs of each method.
+    assert len(bench.calls) == 2 * (1 + 4 + 4)
+    test, labels = bench.calls[5:7]
+    for call in (test, labels):
+        assert call[:2] == [
+            str(
+                bench.folder
+                / 'work'
+                / 'birds-scm-seed26'
+                / 'birds-scm-seed26.py'
+            ),
+            str(trained / 'epoch_1.pth'),
+        ]
+    tscam, scm = (result.content for result in results[:2])
+    assert scm['trained_by'] == tscam['trained_by'] != []
+    (bench.folder / 'results' / 'birds-scm-seed26.json').unlink()
+    shutil.rmtree(bench.folder / 'work')
+    with pytest.raises(
+        FileNotFoundError, match=r'tscam-seed26.*epoch_1.pth: not there'
+    ):
+        make_runner().run()
+
+
 def test_goes_on_where_it_was_stopped(bench, make_runner):
     make_runner().run()
     bench.forget_calls()

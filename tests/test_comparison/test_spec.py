@@ -41,6 +41,13 @@ def test_runs_finish_a_seed_of_all_methods_before_the_next(write):
     assert second.method.options == {'model': {'head': {'x': 1}}}
 
 
+def test_weights_of_another_method(write):
+    text = GOOD.replace('{config: b.py,', '{config: b.py, weights_of: a,')
+    runs = read_comparison(write(text)).runs()[:2]
+    assert [run.trained for run in runs] == ['birds-a-seed3'] * 2
+    assert runs[1].name == 'birds-b-seed3'
+
+
 @pytest.mark.parametrize(
     ('old', 'new', 'message'),
     [
@@ -53,6 +60,11 @@ def test_runs_finish_a_seed_of_all_methods_before_the_next(write):
         ('b.py', 'b', r'methods.b.config: expected the name of a config'),
         ("'a_{dataset}.py'", "'{set}.py'", r'methods.a.config: only \{data'),
         ('options', 'option', 'methods.b: expected'),
+        (
+            '{config: b.py,',
+            '{config: b.py, weights_of: b,',
+            r"methods.b.weights_of: .* trained, \['a'\], got 'b'",
+        ),
         ('{model: {head: {x: 1}}}', '[1]', 'methods.b.options: expected'),
         ('  a:', '  a b:', 'a name is of letters'),
         (GOOD, '- 1', 'expected fields'),

@@ -3,7 +3,7 @@
 
 A run whose file of results is there is done, whether or not its work folder
 still is. One whose training is finished is tested, any other goes on from its
-last checkpoint.
+last checkpoint. A method with the weights of another is tested only.
 """
 
 import os
@@ -164,11 +164,14 @@ class Runner:
         tested = sorted({e for e in self.comparison.test_epochs if e < epochs})
         tested.append(epochs)
         begin = time.monotonic()
-        self._train(run, cfg, folder, tested, place, left)
+        trained = self.work_dir / run.trained
+        if run.method.weights_of is None:
+            self._train(run, cfg, folder, tested, place, left)
         described: dict[str, Any] = {}
         measured = []
         for epoch in tested:
-            described, result = self._test(run, cfg, folder, epoch)
+            checkpoint = trained / f'epoch_{epoch}.pth'
+            described, result = self._test(run, cfg, checkpoint, epoch)
             measured.append(result)
         seconds = time.monotonic() - begin
         self._seconds.setdefault(run.dataset, []).append(seconds)
@@ -180,7 +183,7 @@ class Runner:
                 'seed': run.seed,
                 'config': run.config,
                 'options': dict(run.method.options),
-                'trained_by': _read_stamps(folder),
+                'trained_by': _read_stamps(trained),
                 'tested_by': make_stamp(self.tools),
                 **described,
                 'epochs': measured,
@@ -244,14 +247,15 @@ class Runner:
         return f'train_dataloader.batch_size={total // self.processes}'
 
     def _test(
-        self, run: Run, cfg: Config, folder: Path, epoch: int
+        self, run: Run, cfg: Config, checkpoint: Path, epoch: int
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        checkpoint = folder / f'epoch_{epoch}.pth'
         if not checkpoint.is_file():
             raise FileNotFoundError(
-                f'{checkpoint}: not there, but epoch {epoch} is to be '
-                f'tested; remove {folder} to train again'
+                f'{checkpoint}: not there, but epoch {epoch} is to be tested; '
+                f'remove {checkpoint.parent} and its file of results to train '
+                'again'
             )
+        folder = self.work_dir / run.name
         config = str(folder / f'{run.name}.py')
         out = folder / f'predictions_{epoch}.pkl'
         options = ['--cfg-options', *self._data_option(run)]

@@ -24,18 +24,21 @@ REQUIRED = ('baseline', 'methods', 'datasets', 'seeds')
 
 @dataclass(frozen=True)
 class Method:
-    """One way to train.
+    """One way to train, or to look at what another one trained.
 
     Attributes:
         name: What it is called.
         config: Name of the config, with ``{dataset}`` where that of the data
             set goes.
         options: Fields that the config is changed by, nested as in a config.
+        weights_of: Another method, whose trainings are tested with this
+            config: nothing is trained. None trains.
     """
 
     name: str
     config: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    weights_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class Run:
     def name(self) -> str:
         """Of its folder and its file of results."""
         return f'{self.dataset}-{self.method.name}-seed{self.seed}'
+
+    @property
+    def trained(self) -> str:
+        """Name of the run whose checkpoints are tested."""
+        method = self.method.weights_of or self.method.name
+        return f'{self.dataset}-{method}-seed{self.seed}'
 
     @property
     def config(self) -> str:
@@ -92,9 +101,9 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
 
     Args:
         path (str | os.PathLike): A YAML file with ``methods``, by name
-            ``config`` and, where wanted, ``options``; ``baseline``, one of
-            their names; ``datasets`` and ``seeds``, lists; ``title`` and
-            ``test_epochs`` where wanted.
+            ``config`` and, where wanted, ``options`` and ``weights_of``, a
+            method above it; ``baseline``, one of their names; ``datasets``
+            and ``seeds``, lists; ``title`` and ``test_epochs`` where wanted.
 
     Returns:
         Comparison: What it says.
@@ -116,6 +125,16 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
         name: _method(f'{path}: methods.{name}', name, value)
         for name, value in content['methods'].items()
     }
+    trained: list[str] = []
+    for name, method in methods.items():
+        if method.weights_of is None:
+            trained.append(name)
+        elif method.weights_of not in trained:
+            raise ValueError(
+                f'{path}: methods.{name}.weights_of: expected one of those '
+                f'above it that are trained, {trained}, got '
+                f'{method.weights_of!r}'
+            )
     if content['baseline'] not in methods:
         raise ValueError(
             f'{path}: baseline: expected one of {list(methods)}, got '
@@ -157,7 +176,7 @@ def _method(where: str, name: Any, value: Any) -> Method:
         raise ValueError(
             f'{where}: a name is of letters, digits and _, got {name!r}'
         )
-    known = ('config', 'options')
+    known = ('config', 'options', 'weights_of')
     if not isinstance(value, dict) or set(value) - set(known):
         raise ValueError(f'{where}: expected {list(known)}, got {value!r}')
     config, options = value.get('config'), value.get('options') or {}
@@ -176,7 +195,7 @@ def _method(where: str, name: Any, value: Any) -> Method:
         raise ValueError(
             f'{where}.options: expected fields of the config, got {options!r}'
         )
-    return Method(name, config, options)
+    return Method(name, config, options, value.get('weights_of'))
 
 
 def _listed(
