@@ -4,10 +4,11 @@
 :func:`make_importable`: in a checkout the folder above this one goes on the
 path, so that the tools work without an installation. Where the tools lie
 inside the installed package there is nothing to do. :func:`run`: errors are
-one line.
+one line, and threads that wait sleep.
 """
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,17 @@ def make_importable() -> None:
         )
 
 
+def let_threads_sleep() -> None:
+    """Let threads that wait for others sleep, unless the user says otherwise.
+
+    By default they spin, and where other programs want the cores a step of a
+    small model takes many times as long (docs/performance.md, Threads). It
+    has to be set before torch is imported.
+    """
+    if not {'OMP_NUM_THREADS', 'OMP_WAIT_POLICY'} & os.environ.keys():
+        os.environ['OMP_WAIT_POLICY'] = 'PASSIVE'
+
+
 def run(main: Callable[[], object]) -> None:
     """Run a tool: what a user can mend is told in one line.
 
@@ -48,6 +60,7 @@ def run(main: Callable[[], object]) -> None:
     Args:
         main (Callable): The tool; reads ``sys.argv``.
     """
+    let_threads_sleep()
     traceback = '--traceback' in sys.argv[1:]
     sys.argv[1:] = [word for word in sys.argv[1:] if word != '--traceback']
     try:

@@ -1,4 +1,5 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+import os
 import subprocess
 import sys
 
@@ -76,3 +77,29 @@ def test_errors_are_one_line_unless_asked(repo, tmp_path, traceback) -> None:
             assert done.stderr == (
                 f'ERROR: {text} (--traceback shows where)\n'
             )
+
+
+@pytest.mark.parametrize(
+    ('given', 'found'),
+    [
+        ({}, 'PASSIVE'),
+        ({'OMP_NUM_THREADS': '2'}, None),
+        ({'OMP_WAIT_POLICY': 'ACTIVE'}, 'ACTIVE'),
+    ],
+)
+def test_threads_sleep_unless_told_otherwise(
+    repo, monkeypatch, given, found
+) -> None:
+    """It is in the environment before a tool imports torch."""
+    monkeypatch.syspath_prepend(repo / 'tools')
+    import _repo_path
+
+    for name in ('OMP_NUM_THREADS', 'OMP_WAIT_POLICY'):
+        monkeypatch.setenv(name, '')  # for monkeypatch to restore
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, 'argv', ['tool'])
+    seen = []
+    _repo_path.run(lambda: seen.append(os.environ.get('OMP_WAIT_POLICY')))
+    assert seen == [found]

@@ -57,7 +57,10 @@ def test_lines_of_no_use_are_not_printed(workshop, trained):
     assert [x for x in said if any(part in x for part in USELESS)] == []
     # What comes before the first step tells what runs, on what, and where.
     first = next(i for i, x in enumerate(lines) if ' Epoch(train) ' in x)
-    told = ('multimodal', 'environment, config', ' set: ', 'Checkpoints will')
+    told = (
+        *('multimodal', 'environment, config', 'on the CPU, 1 thread ('),
+        *(' set: ', 'Checkpoints will'),
+    )
     before = [x for x in lines[:first] if x and x != '== train.py']
     assert [x for x in before if not any(t in x for t in told)] == []
     steps = [x for x in lines if ' Epoch(train) ' in x]

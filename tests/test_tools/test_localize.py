@@ -175,6 +175,28 @@ def test_a_class_named_by_a_digit(files, tmp_path) -> None:
     assert {a['category_id'] for a in content['annotations']} == {5}
 
 
+@pytest.mark.parametrize(
+    ('option', 'value', 'message'),
+    [
+        ('--model', 'no.py', 'config "no.py" does not exist'),
+        ('--checkpoint', 'no.pth', 'checkpoint "no.pth" does not exist'),
+        ('--threshold', '1.5', r'expected a number in \[0, 1\], got 1.5'),
+        ('--threshold', 'no.json', 'no.json'),
+    ],
+)
+def test_what_is_wrong_is_told_before_a_model_loads(
+    files, tmp_path, monkeypatch, option, value, message
+) -> None:
+    config, checkpoint, photos = files
+    monkeypatch.setattr('projects.scm.apis.WSOLInferencer', None)
+    with pytest.raises((FileNotFoundError, ValueError), match=message):
+        run_tool(
+            *('localize.py', photos, '--out', tmp_path / 'results'),
+            *('--model', config, '--checkpoint', checkpoint, option, value),
+        )
+    assert not (tmp_path / 'results').exists()
+
+
 def test_a_video_comes_back(files, tmp_path) -> None:
     config, checkpoint, photos = files
     write_video(photos / 'walk.avi', 4)

@@ -220,7 +220,7 @@ def _make_inferencer(
 ) -> tuple[WSOLInferencer | DetectorInferencer, dict[str, Any]]:
     """The inferencer of a config, and the options of its ``stream``."""
     from projects.scm.apis import WSOLInferencer
-    from projects.scm.apis.choices import parse_target
+    from projects.scm.apis.choices import parse_target, resolve_threshold
     from projects.scm.utils.config_options import read_config
 
     # A name that mmpretrain knows is none of a file.
@@ -242,6 +242,7 @@ def _make_inferencer(
             config, args.checkpoint, args.device, names
         )
         return inferencer, options
+    resolve_threshold(args.threshold, args.threshold_figure)
     inferencer = WSOLInferencer(
         config,
         args.checkpoint,

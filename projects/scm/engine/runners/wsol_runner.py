@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
@@ -72,6 +74,12 @@ class InterruptibleMixin:
         logger = super().build_logger(*args, **kwargs)
         leave_out_deprecations(logger)
         keep_console_short(logger)
+        if get_device() == 'cpu':
+            threads = torch.get_num_threads()
+            logger.info(
+                f'on the CPU, {threads} thread{"s" * (threads > 1)} '
+                '(OMP_NUM_THREADS sets their number)'
+            )
         return logger
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
