@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from projects.scm.cli import train_folder
-from projects.scm.cli.main import find_tools
+from projects.scm.cli.main import find_tools, run_command
 from projects.scm.cli.train_folder import Plan, config_text, plan_training
 from projects.scm.datasets.annotations import read_coco
 
@@ -65,6 +65,15 @@ def test_a_run_is_not_written_over(tmp_path, monkeypatch) -> None:
     (out / 'my_photos.py').touch()
     with pytest.raises(SystemExit, match='holds a run already; --resume'):
         train_folder.main([str(tmp_path / 'my photos'), '--out', str(out)])
+
+
+def test_weights_that_are_missing_are_one_line(tmp_path, monkeypatch) -> None:
+    """Before anything is written."""
+    (tmp_path / 'photos').mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r'ERROR: checkpoint "w\.pth" does n'):
+        run_command('train', ['photos', '--weights', 'w.pth'])
+    assert [file.name for file in tmp_path.iterdir()] == ['photos']
 
 
 @pytest.mark.slow

@@ -124,12 +124,15 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     command = COMMANDS[name]
     if name == 'train' and any(Path(word).is_dir() for word in arguments[:1]):
         command = Command(None, 'train_folder', '')
+    sys.argv = [f'{PROGRAM} {name}', *arguments]
+    tools = find_tools()
     if command.tool is None:
         module = importlib.import_module(f'{__package__}.{command.module}')
-        module.main(arguments)
+        sys.path.insert(0, str(tools))
+        run = importlib.import_module('_repo_path').run
+        run(lambda: module.main(sys.argv[1:]))
         return
-    file = find_tools() / command.tool
-    sys.argv = [f'{PROGRAM} {name}', *arguments]
+    file = tools / command.tool
     sys.path.insert(0, str(file.parent))
     spec = importlib.util.spec_from_file_location(file.stem, file)
     tool = importlib.util.module_from_spec(spec)

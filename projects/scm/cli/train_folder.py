@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projects.scm.utils.environment import MULTIMODAL_TOLD
+from projects.scm.utils.upstream_scripts import check_files
 
 from .main import PROGRAM, find_tools
 
@@ -197,9 +198,14 @@ def main(argv: Sequence[str]) -> None:
             '--out names another folder'
         )
     if not args.resume:
+        # What is wrong with the weights is told before pictures are read.
+        embed_dims = None
+        if args.weights is not None:
+            embed_dims = _embed_dims(args.weights)
         _prepare(args, folder, data)
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(_make_config(args, config, data), encoding='utf-8')
+        text = _make_config(args, config, data, embed_dims)
+        config.write_text(text, encoding='utf-8')
     resume = ['--resume'] if args.resume else []
     # Not beside the config: MMEngine would write the whole one over it.
     _step('Train', 'train.py', config, '--work-dir', work_dir, *resume)
@@ -253,13 +259,12 @@ def _prepare(args: argparse.Namespace, folder: Path, data: Path) -> None:
     )
 
 
-def _make_config(args: argparse.Namespace, config: Path, data: Path) -> str:
+def _make_config(
+    args: argparse.Namespace, config: Path, data: Path, embed_dims: int | None
+) -> str:
     classes = (data / 'classes.txt').read_text(encoding='utf-8').splitlines()
     split = (data / 'train_test_split.txt').read_text().split()
     num_pictures = split[1::2].count('1')
-    embed_dims = None
-    if args.weights is not None:
-        embed_dims = _embed_dims(args.weights)
     plan = plan_training(num_pictures, args.method, embed_dims)
     if args.epochs is not None:
         plan = plan._replace(epochs=args.epochs)
@@ -282,6 +287,7 @@ def _has_boxes(data: Path) -> bool:
 
 def _embed_dims(weights: str) -> int:
     """Numbers of a token of a DeiT checkpoint."""
+    check_files(argparse.Namespace(checkpoint=weights))
     import projects.scm  # noqa: F401
     from projects.scm.apis.checkpoints import find_weights, read_checkpoint
 
