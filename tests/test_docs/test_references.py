@@ -139,12 +139,15 @@ def test_files_that_are_named_exist(page):
     for block in blocks(text, 'bash', 'shell', 'sh'):
         words += block.text.split()
     for word in words:
-        word = word.strip('\'",;:()').split('::')[0]
+        word, _, test = word.strip('\'",;:()').partition('::')
         if word.split('/')[0] not in FOLDERS or '/' not in word:
             continue
         if re.search(r'[*<>{}$…]|\.\.\.', word) or word in made_by(text):
             continue
         assert (REPO / word).exists(), f'{word}: no such file'
+        if test:
+            code = (REPO / word).read_text(encoding='utf-8')
+            assert f'def {test}(' in code, f'{word}: no test {test}'
 
 
 @pytest.mark.slow
