@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-#: Two functions in a file whose folder cannot be made.
+#: Two functions in two files whose folders cannot be made.
 TWO_FUNCTIONS = """
 from projects.scm.utils.compiling import njit
-source = (
-    'def more(x): return x + 1\\n'
-    'def less(x): return x - 1\\n'
-)
 names = {{'__name__': 'projects.scm.of_a_test'}}
-exec(compile(source, {file!r}, 'exec'), names)
+for name, sign in (('more', '+'), ('less', '-')):
+    source = f'def {{name}}(x): return x {{sign}} 1'
+    exec(compile(source, f'{folder}/{{name}}/f.py', 'exec'), names)
 more = njit(cache=True, nogil=True)(names['more'])
 less = njit(cache=True, nogil=True)(names['less'])
 print(more(1), less(1), more(2.5))
@@ -60,11 +58,11 @@ def test_no_place_for_a_cache(repo) -> None:
     """Package read-only, home not writable: it works, and is said once."""
     nowhere = '/proc/nowhere'
     env = {'HOME': nowhere, 'XDG_CACHE_HOME': nowhere, 'NUMBA_CACHE_DIR': ''}
-    code = TWO_FUNCTIONS.format(file=f'{nowhere}/f.py')
+    code = TWO_FUNCTIONS.format(folder=nowhere)
     said = run(code, repo, **env)
     assert len(said) == 2, said
     assert said[0].startswith('No folder for compiled functions')
-    assert nowhere in said[0]
+    assert str(repo / 'projects') in said[0]
     assert said[1].startswith('Compiling')
 
 

@@ -10,6 +10,7 @@
 import logging
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -34,7 +35,7 @@ def njit(**options: Any) -> Callable[[Callable], Callable]:
         except RuntimeError as error:
             if not options.get('cache') or 'cannot cache' not in str(error):
                 raise
-        say_without_cache(function.__code__.co_filename)
+        say_without_cache()
         return numba.njit(**{**options, 'cache': False})(function)
 
     return decorate
@@ -45,17 +46,13 @@ def _say_once(message: str) -> None:
     _logger.warning(message)
 
 
-def say_without_cache(file: str) -> None:
-    """Say once that every process has to compile.
-
-    Args:
-        file: Of a function that cannot be cached.
-    """
+def say_without_cache() -> None:
+    """Say once that every process has to compile."""
     _say_once(
-        'No folder for compiled functions: neither the one of '
-        f'{file.rpartition("/")[0] or file} nor that of the home folder can '
-        'be written to. Every process compiles them again. NUMBA_CACHE_DIR '
-        'names another folder.'
+        'No folder for compiled functions: neither the package, '
+        f'{Path(__file__).parents[1]}, nor the home folder can be written '
+        'to. Every process compiles them again. NUMBA_CACHE_DIR names '
+        'another folder.'
     )
 
 
