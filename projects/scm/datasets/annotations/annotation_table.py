@@ -12,6 +12,12 @@ from projects.scm.structures import MaskFiles
 # collector, which then costs more than everything else here.
 _BLOCK = 256
 
+#: What is told where boxes are missing.
+NO_BOXES = (
+    'A set without boxes has with_boxes=False in its dataset; '
+    'classification alone is measured then'
+)
+
 
 class BoxCollector:
     """Boxes of images, gathered in any order.

@@ -5,7 +5,7 @@ import os.path as osp
 from collections.abc import Callable
 from typing import Any
 
-from .annotation_table import AnnotationTable, BoxCollector
+from .annotation_table import NO_BOXES, AnnotationTable, BoxCollector
 from .problems import Problems
 from .text_fields import parse_box, parse_int, parse_label, parse_lines
 
@@ -14,10 +14,6 @@ CUB_LAYOUT = (
     'a folder in the layout of CUB-200-2011 holds images/<class>/<image>, '
     'images.txt, image_class_labels.txt, train_test_split.txt, and '
     'bounding_boxes.txt where boxes are needed'
-)
-NO_BOXES = (
-    'A set without boxes has with_boxes=False in its dataset; '
-    'classification alone is measured then'
 )
 _FLAGS = {'train': '1', 'test': '0'}
 

@@ -9,7 +9,7 @@ MMPretrain reads.
 from array import array
 from functools import cache, partial
 
-from .annotation_table import AnnotationTable, BoxCollector
+from .annotation_table import NO_BOXES, AnnotationTable, BoxCollector
 from .text_fields import check_different, parse_box, parse_label, parse_lines
 
 _FORM = '<path> <label, from 0> [<x0> <y0> <x1> <y1>]...'
@@ -53,6 +53,7 @@ def read_image_list(
                 raise ValueError(
                     f'{len(numbers)} numbers follow the label, expected four '
                     'for each box and at least one box'
+                    + (f'. {NO_BOXES}' if not numbers else '')
                 )
             for i in range(0, len(numbers), 4):
                 box = parse_box(numbers[i : i + 4], None, xywh=False)

@@ -15,7 +15,7 @@ from mmengine.fileio import exists
 
 from projects.scm.structures import MaskFiles
 
-from .annotation_table import AnnotationTable, BoxCollector
+from .annotation_table import NO_BOXES, AnnotationTable, BoxCollector
 from .problems import Problems, quote
 from .text_fields import (
     check_different,
@@ -74,14 +74,17 @@ def read_wsoleval(
             if exists(size_file):
                 sizes = read_image_sizes(size_file, index)
         with problems.collecting():
-            boxes = read_boxes(listed, index, sizes)
+            try:
+                boxes = read_boxes(listed, index, sizes)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f'{error}. {NO_BOXES}') from error
     elif with_masks:
         with problems.collecting():
             masks = read_masks(listed, index)
     problems.check()
     table = AnnotationTable(ids, labels, boxes, sizes)
     if with_boxes:
-        _check_complete(listed, ids, table.without_boxes())
+        _check_complete(listed, ids, table.without_boxes(), f'. {NO_BOXES}')
     table.masks = masks
     return table
 
@@ -220,11 +223,14 @@ def _position(index: dict[str, int], image: str) -> int:
 
 
 def _check_complete(
-    path: str, images: list[str] | dict[str, int], missing: list[int]
+    path: str,
+    images: list[str] | dict[str, int],
+    missing: list[int],
+    cure: str = '',
 ) -> None:
     if missing:
         raise ValueError(
             f'{path}: {len(missing)} of {len(images)} images of '
             f'image_ids.txt are missing, for instance '
-            f'{list(images)[missing[0]]}'
+            f'{list(images)[missing[0]]}{cure}'
         )
