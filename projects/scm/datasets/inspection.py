@@ -48,7 +48,7 @@ def find_missing_images(dataset: Any) -> list[str]:
     ]
 
 
-def find_bad_boxes(dataset: Any) -> tuple[list[str], int]:
+def find_bad_boxes(dataset: Any) -> tuple[list[str], int, int]:
     """Find boxes that do not fit their images.
 
     Args:
@@ -56,13 +56,13 @@ def find_bad_boxes(dataset: Any) -> tuple[list[str], int]:
             boxes, so many are looked at, evenly spread.
 
     Returns:
-        tuple[list[str], int]: What is wrong, a line an image, and the number
-        of images that were looked at.
+        tuple[list[str], int, int]: What is wrong, a line an image, the
+        number of images that were looked at, and of those that boxes leave.
     """
     count = len(dataset)
     step = max(1, -(-count // MAX_OPENED))
     problems = []
-    opened = 0
+    opened = leaving = 0
     for info in _items(dataset, range(0, count, step)):
         path = str(info.get('img_path', ''))
         if not info.get('instances') or not os.path.isfile(path):
@@ -74,10 +74,11 @@ def find_bad_boxes(dataset: Any) -> tuple[list[str], int]:
         except OSError:
             continue  # OpenCV may know the format; else it is named later
         try:
-            fit_annotation({**info, 'ori_shape': (height, width)})
+            fitted = fit_annotation({**info, 'ori_shape': (height, width)})
+            leaving += fitted['num_cut_boxes'] > 0
         except ValueError as error:
             problems.append(f'{path}: {error}')
-    return problems, opened
+    return problems, opened, leaving
 
 
 def _items(

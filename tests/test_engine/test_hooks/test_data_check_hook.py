@@ -1,5 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from test_engine.tiny_training import tiny_config, train
@@ -9,6 +10,7 @@ from projects.scm.datasets.inspection import (
     find_bad_boxes,
     find_missing_images,
 )
+from projects.scm.engine.hooks import DataCheckHook
 
 
 @pytest.fixture
@@ -40,9 +42,30 @@ def test_boxes_of_other_kinds_are_found_before_training(cub, tmp_path):
     assert '14.png' in str(caught.value)
 
 
+def test_many_boxes_that_are_cut_are_told(cub):
+    """Corners for sides again, of boxes that begin within their images."""
+    dataset = CUBLocalization(str(cub), split='test')
+    said = []
+    runner = SimpleNamespace(
+        train_dataloader=SimpleNamespace(dataset=dataset),
+        val_loop=None,
+        logger=SimpleNamespace(info=said.append, warning=said.append),
+    )
+    DataCheckHook().before_train(runner)
+    assert len(said) == 1
+    path = cub / 'bounding_boxes.txt'
+    path.write_text(
+        ''.join(f'{i} 12.0 14.0 20.0 24.0\n' for i in range(1, 16))
+    )
+    dataset = CUBLocalization(str(cub), split='test')
+    runner.train_dataloader.dataset = dataset
+    DataCheckHook().before_train(runner)
+    assert 'boxes of 3 of 3 images leave them and are cut' in said[-1]
+
+
 def test_a_good_set_and_one_elsewhere(cub):
     dataset = CUBLocalization(str(cub), split='test')
     assert find_missing_images(dataset) == []
-    assert find_bad_boxes(dataset) == ([], 3)
+    assert find_bad_boxes(dataset) == ([], 3, 0)
     dataset.get_data_info = lambda index: {'img_path': 's3://a/b.png'}
     assert find_missing_images(dataset) == []
