@@ -2,7 +2,7 @@
 """Compare methods on data sets over seeds, with intervals.
 
 Trains and tests what a YAML file lists, one run after the other, and goes on
-where it was stopped::
+where it was stopped; a method that names a checkpoint is tested alone::
 
     python tools/compare.py configs/comparisons/real_photographs.yml \
         --data-root imagewoof=/data/imagewoof cub50=/data/cub50 \
@@ -50,6 +50,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--weights',
         help='file of pretrained weights, in place of what the configs '
         'download',
+    )
+    parser.add_argument(
+        '--checkpoints',
+        type=Path,
+        default='checkpoints',
+        help='folder of the checkpoints of methods that are not trained; '
+        'defaults to checkpoints',
     )
     parser.add_argument(
         '--cfg-options',

@@ -130,6 +130,29 @@ def test_a_changed_recipe_is_not_mixed_with_the_old_one(bench, make_runner):
         make_runner().run()
 
 
+def test_a_method_with_a_checkpoint_is_not_trained(bench, make_runner):
+    text = bench.file.read_text()
+    bench.file.write_text(
+        text.replace('options:', "checkpoint: 'ready_{dataset}.pth', options:")
+    )
+    with pytest.raises(FileNotFoundError, match=r'ready_birds.pth: no such'):
+        make_runner(checkpoints=bench.folder)
+    ready = bench.folder / 'ready_birds.pth'
+    ready.touch()
+    results = make_runner(checkpoints=bench.folder).run()
+    trained, ready_made = results[:2]
+    assert [epoch.epoch for epoch in ready_made.epochs] == [0]
+    assert ready_made.content['checkpoint'] == 'ready_birds.pth'
+    assert ready_made.content['trained_by'] == []
+    assert trained.content['trained_by']
+    # two methods: one training with two tests, and one test; two seeds
+    assert len(bench.calls) == 2 * (5 + 2)
+    assert [call[1] for call in bench.calls].count(str(ready)) == 4
+    bench.file.write_text(text)
+    with pytest.raises(ValueError, match=r'checkpoint: this result is of'):
+        make_runner().run()
+
+
 def test_failures_name_the_log(bench, make_runner):
     (bench.folder / 'fail').touch()
     with pytest.raises(RuntimeError, match=r'(?s)train.log.*out of memory'):

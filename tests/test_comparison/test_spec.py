@@ -39,6 +39,17 @@ def test_runs_finish_a_seed_of_all_methods_before_the_next(write):
     first, second = comparison.runs()[:2]
     assert (first.config, second.config) == ('a_birds.py', 'b.py')
     assert second.method.options == {'model': {'head': {'x': 1}}}
+    assert first.checkpoint is None
+
+
+def test_a_method_without_training_on_one_of_the_sets(write):
+    text = GOOD.replace(
+        'b.py,', "b.py, checkpoint: '{dataset}.pth', datasets: [dogs],"
+    )
+    runs = read_comparison(write(text)).runs()
+    found = [run.name for run in runs if run.method.name == 'b']
+    assert found == ['dogs-b-seed3', 'dogs-b-seed1']
+    assert runs[-1].checkpoint == 'dogs.pth'
 
 
 def test_weights_of_another_method(write):
@@ -66,6 +77,9 @@ def test_weights_of_another_method(write):
             r"methods.b.weights_of: .* trained, \['a'\], got 'b'",
         ),
         ('{model: {head: {x: 1}}}', '[1]', 'methods.b.options: expected'),
+        ('options: {', 'checkpoint: 3, options: {', 'b.checkpoint: expec'),
+        ('options: {', "checkpoint: '{x}', options: {", r'b.checkpoint: only'),
+        ('options: {', 'datasets: [cats], options: {', 'b.datasets: expected'),
         ('  a:', '  a b:', 'a name is of letters'),
         (GOOD, '- 1', 'expected fields'),
         (GOOD, '{', 'not a YAML file'),

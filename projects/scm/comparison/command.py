@@ -51,6 +51,7 @@ def compare(args: argparse.Namespace, tools: Path) -> str:
             configs=tools.parent / 'configs',
             results=results,
             work_dir=work_dir,
+            checkpoints=args.checkpoints,
             data_roots=parse_roots(args.data_root),
             cfg_options=options,
             processes=args.processes,

@@ -120,12 +120,13 @@ class RunResult:
             'seed': run.seed,
             'config': run.config,
             'options': dict(run.method.options),
+            'checkpoint': run.checkpoint,
         }
         for name, value in expected.items():
-            if self.content[name] != value:
+            if self.content.get(name) != value:
                 raise ValueError(
                     f'{self.where}: {name}: this result is of '
-                    f'{self.content[name]!r}, expected {value!r}; give '
+                    f'{self.content.get(name)!r}, expected {value!r}; give '
                     'another name to the method, or another folder to the '
                     'results'
                 )
@@ -185,7 +186,7 @@ def measure_epoch(
             :func:`~projects.scm.utils.load_test_run`.
         plan (EvaluationPlan): Protocols, those of the config; the first
             ``fixed`` threshold among them is the one that is reported.
-        epoch (int): The epoch, from 1.
+        epoch (int): The epoch, from 1; 0 if nothing was trained.
         labels (Mapping, optional): What the file of thresholds chosen by
             labels holds. Defaults to None.
 

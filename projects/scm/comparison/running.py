@@ -3,7 +3,8 @@
 
 A run whose file of results is there is done, whether or not its work folder
 still is. One whose training is finished is tested, any other goes on from its
-last checkpoint. A method with the weights of another is tested only.
+last checkpoint. A method with the weights of another, or with a checkpoint, is
+tested only.
 """
 
 import os
@@ -84,7 +85,7 @@ def write_child_config(
 
 @dataclass
 class Runner:
-    """Runs a comparison, one training at a time.
+    """Runs a comparison, one training or test at a time.
 
     Attributes:
         comparison: What is compared.
@@ -92,6 +93,7 @@ class Runner:
         configs: Folder of the configs.
         results: Where the file of each run is written.
         work_dir: Where trainings have their folders.
+        checkpoints: Folder of the checkpoints that methods name.
         data_roots: Folders of data sets by name, where they are not those
             of the configs.
         cfg_options: ``--cfg-options`` of this machine for training, such as
@@ -106,6 +108,7 @@ class Runner:
     configs: Path
     results: Path
     work_dir: Path
+    checkpoints: Path = Path('checkpoints')
     data_roots: Mapping[str, str] = field(default_factory=dict)
     cfg_options: Sequence[str] = ()
     processes: int = 1
@@ -127,6 +130,12 @@ class Runner:
             if not (self.configs / run.config).is_file():
                 raise FileNotFoundError(
                     f'{self.configs / run.config}: no such config, of method '
+                    f'{run.method.name!r} on {run.dataset!r}'
+                )
+            path = self.checkpoints / (run.checkpoint or '')
+            if run.checkpoint and not path.is_file():
+                raise FileNotFoundError(
+                    f'{path}: no such checkpoint, of method '
                     f'{run.method.name!r} on {run.dataset!r}'
                 )
 
@@ -160,17 +169,19 @@ class Runner:
         base = self.configs / run.config
         write_child_config(config, base, run.method.options)
         cfg = Config.fromfile(config)
-        epochs = cfg.train_cfg.max_epochs
+        epochs = 0 if run.checkpoint else cfg.train_cfg.max_epochs
         tested = sorted({e for e in self.comparison.test_epochs if e < epochs})
         tested.append(epochs)
         begin = time.monotonic()
         trained = self.work_dir / run.trained
-        if run.method.weights_of is None:
+        if epochs and run.method.weights_of is None:
             self._train(run, cfg, folder, tested, place, left)
         described: dict[str, Any] = {}
         measured = []
         for epoch in tested:
             checkpoint = trained / f'epoch_{epoch}.pth'
+            if run.checkpoint:
+                checkpoint = self.checkpoints / run.checkpoint
             described, result = self._test(run, cfg, checkpoint, epoch)
             measured.append(result)
         seconds = time.monotonic() - begin
@@ -183,6 +194,7 @@ class Runner:
                 'seed': run.seed,
                 'config': run.config,
                 'options': dict(run.method.options),
+                'checkpoint': run.checkpoint,
                 'trained_by': _read_stamps(trained),
                 'tested_by': make_stamp(self.tools),
                 **described,

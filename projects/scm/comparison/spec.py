@@ -33,17 +33,22 @@ class Method:
         options: Fields that the config is changed by, nested as in a config.
         weights_of: Another method, whose trainings are tested with this
             config: nothing is trained. None trains.
+        checkpoint: File of a model that is tested as it is, with
+            ``{dataset}`` as in ``config``. None trains.
+        datasets: The data sets it is for. None for all.
     """
 
     name: str
     config: str
     options: Mapping[str, Any] = field(default_factory=dict)
     weights_of: str | None = None
+    checkpoint: str | None = None
+    datasets: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training."""
+    """One training, or one test where nothing is trained."""
 
     dataset: str
     method: Method
@@ -64,6 +69,12 @@ class Run:
     def config(self) -> str:
         """Name of its config, without folder."""
         return self.method.config.format(dataset=self.dataset)
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Name of the file that is tested; None if it is trained."""
+        name = self.method.checkpoint
+        return None if name is None else name.format(dataset=self.dataset)
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,7 @@ class Comparison:
             for dataset in self.datasets
             for seed in self.seeds
             for method in self.methods.values()
+            if method.datasets is None or dataset in method.datasets
         ]
 
 
@@ -101,9 +113,9 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
 
     Args:
         path (str | os.PathLike): A YAML file with ``methods``, by name
-            ``config`` and, where wanted, ``options`` and ``weights_of``, a
-            method above it; ``baseline``, one of their names; ``datasets``
-            and ``seeds``, lists; ``title`` and ``test_epochs`` where wanted.
+            ``config`` and, where wanted, what else :class:`Method` has;
+            ``baseline``, one of their names; ``datasets`` and ``seeds``,
+            lists; ``title`` and ``test_epochs`` where wanted.
 
     Returns:
         Comparison: What it says.
@@ -121,14 +133,16 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f'{path}: not a YAML file: {error}') from error
     _check_fields(path, content)
+    datasets = _listed(path, content, 'datasets', str)
     methods = {
-        name: _method(f'{path}: methods.{name}', name, value)
+        name: _method(f'{path}: methods.{name}', name, value, datasets)
         for name, value in content['methods'].items()
     }
     trained: list[str] = []
     for name, method in methods.items():
         if method.weights_of is None:
-            trained.append(name)
+            if method.checkpoint is None:
+                trained.append(name)
         elif method.weights_of not in trained:
             raise ValueError(
                 f'{path}: methods.{name}.weights_of: expected one of those '
@@ -144,7 +158,7 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
         title=content.get('title', path.stem),
         baseline=content['baseline'],
         methods=methods,
-        datasets=_listed(path, content, 'datasets', str),
+        datasets=datasets,
         seeds=_listed(path, content, 'seeds', int),
         test_epochs=_listed(path, content, 'test_epochs', int, empty=True),
     )
@@ -171,12 +185,14 @@ def _check_fields(path: Path, content: Any) -> None:
             )
 
 
-def _method(where: str, name: Any, value: Any) -> Method:
+def _method(
+    where: str, name: Any, value: Any, datasets: tuple[str, ...]
+) -> Method:
     if not isinstance(name, str) or not name.replace('_', 'a').isalnum():
         raise ValueError(
             f'{where}: a name is of letters, digits and _, got {name!r}'
         )
-    known = ('config', 'options', 'weights_of')
+    known = ('config', 'options', 'weights_of', 'checkpoint', 'datasets')
     if not isinstance(value, dict) or set(value) - set(known):
         raise ValueError(f'{where}: expected {list(known)}, got {value!r}')
     config, options = value.get('config'), value.get('options') or {}
@@ -185,17 +201,36 @@ def _method(where: str, name: Any, value: Any) -> Method:
             f'{where}.config: expected the name of a config, '
             f"'scm_deit-t_{{dataset}}.py' for instance, got {config!r}"
         )
-    try:
-        config.format(dataset='')
-    except (KeyError, IndexError, ValueError) as error:
+    weights_of, checkpoint = value.get('weights_of'), value.get('checkpoint')
+    if checkpoint is not None and (
+        not isinstance(checkpoint, str) or weights_of is not None
+    ):
         raise ValueError(
-            f'{where}.config: only {{dataset}} is replaced, got {config!r}'
-        ) from error
+            f'{where}.checkpoint: expected the name of a file, and no '
+            f'weights_of, got {checkpoint!r}'
+        )
+    for part, text in (('config', config), ('checkpoint', checkpoint)):
+        try:
+            (text or '').format(dataset='')
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f'{where}.{part}: only {{dataset}} is replaced, got {text!r}'
+            ) from error
     if not isinstance(options, dict):
         raise ValueError(
             f'{where}.options: expected fields of the config, got {options!r}'
         )
-    return Method(name, config, options, value.get('weights_of'))
+    own = value.get('datasets')
+    if own is not None and (
+        not isinstance(own, list)
+        or not own
+        or any(each not in datasets for each in own)
+    ):
+        raise ValueError(
+            f'{where}.datasets: expected some of {list(datasets)}, got {own!r}'
+        )
+    own = None if own is None else tuple(own)
+    return Method(name, config, options, weights_of, checkpoint, own)
 
 
 def _listed(
