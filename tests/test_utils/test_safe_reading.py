@@ -289,3 +289,12 @@ def test_other_files_are_told_in_one_line(tmp_path, content):
         read_torch_file(path)
     assert len(str(info.value).splitlines()) == 1
     assert 'torch.load' not in str(info.value)
+
+
+def test_long_names_are_cut(tmp_path):
+    """PyTorch would search them for a time that grows with their square."""
+    path = tmp_path / 'a.pth'
+    path.write_bytes(b'\x80\x02c' + b'x' * 9000 + b'\ny\n.')
+    with pytest.raises(ValueError, match=r'a\.pth: holds x{200}, ') as info:
+        read_torch_file(path)
+    assert len(str(info.value.__cause__)) < 3000

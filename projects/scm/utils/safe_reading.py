@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from torch import _weights_only_unpickler
 
 __all__ = ['read_pickle', 'read_torch_file']
 
@@ -29,6 +30,23 @@ _MAX_STRETCHED = 1 << 20
 #: Statistics that every HistoryBuffer has; it keeps them in its state.
 _STATISTICS = ('current', 'max', 'mean', 'min')
 _HISTORY = ('max_length', '_log_history', '_count_history')
+
+#: Characters of an error of PyTorch's reader.
+_LONGEST_ERROR = 500
+
+
+class _ShortError(UnpicklingError):
+    """PyTorch's error, which quotes the file, without what is too long.
+
+    ``torch.load`` searches its text in a time that grows with the square of
+    its length: a damaged name of some 100,000 characters stops it for minutes.
+    """
+
+    def __init__(self, text: object = '') -> None:
+        super().__init__(str(text)[:_LONGEST_ERROR])
+
+
+_weights_only_unpickler.UnpicklingError = _ShortError
 
 _OTHER_FILES = (
     (
@@ -216,7 +234,9 @@ def _unsafe_name(error: Exception) -> str | None:
         r'GLOBAL (\S+)|unrecognized function ([^\n]+)|but got ([^\n]+)',
         str(error),
     )
-    return next(filter(None, found.groups()), None) if found else None
+    if found is None:
+        return None
+    return f'{next(filter(None, found.groups())):.200}'
 
 
 def _in_short(error: Exception) -> str:
