@@ -8,9 +8,14 @@ dict(imports=['projects.scm.register', 'projects.scm.mmdet'])``.
 
 import importlib
 
+from projects.scm.utils.environment import without_known_lines
+
 from .requirements import require_mmcv_ops
 
 require_mmcv_ops()
+with without_known_lines():
+    importlib.import_module('mmdet.datasets')
+    importlib.import_module('mmdet.evaluation')
 
 from mmdet.registry import METRICS  # noqa: E402
 

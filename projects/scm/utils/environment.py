@@ -71,8 +71,14 @@ TORCHVISION_SCHEMAS = {
 
 #: What the framework prints and warns of when it is imported, of parts that
 #: this project does without.
-KNOWN_LINES = ('Could not import OneDL',)
-KNOWN_WARNINGS = ('Fail to import ``MultiScaleDeformableAttention``',)
+KNOWN_LINES = (
+    'Could not import OneDL',
+    'Could not import OneDL. Skipping OneDL datasets.',
+)
+KNOWN_WARNINGS = (
+    'Fail to import ``MultiScaleDeformableAttention``',
+    'faster_coco_eval is not installed',
+)
 
 _PACKAGE = 'projects.scm'
 _INSTALL = 'See "Installation" in the README, or run tools/setup_env.sh.'
