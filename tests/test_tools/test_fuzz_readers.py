@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Files damaged at random are read, or refused by name."""
 
+import pickle
 import sys
 
 import pytest
@@ -56,6 +57,14 @@ def test_damaged_files(fuzzer, readings, data):
             '5.pkl',
             b'ctorch.storage\n_load_from_bytes\nC\x04\x80\x02\x02.\x85R.',
         ),
+        # Says that it holds 3 GB.
+        (
+            'predictions',
+            '5.pkl',
+            b'\x80\x05\x96' + (3 << 30).to_bytes(8, 'little') + b'.',
+        ),
+        ('predictions', '4.pkl', b'\x80\x02c__builtin__\nset\n.'),
+        ('predictions', '2.pkl', pickle.dumps([{1: 2, 'a': 3}])),
         ('thresholds', 'val.json', b'[' * 100_000),
         ('thresholds', 'labels.json', b'[' * 100_000),
     ],

@@ -138,7 +138,8 @@ def _record(item: Mapping[str, Any]) -> Record:
     found = Localization.from_mapping(
         item,
         ('img_path', 'pred_score', 'score_maps', 'score_map_labels'),
-        f'expected what tools/test.py --out writes; there are {sorted(item)}',
+        'expected what tools/test.py --out writes; there are '
+        f'{sorted(map(str, item))}',
     )
     found.check_geometry()
     truth = Annotation.from_mapping(item)

@@ -2,7 +2,7 @@
 """Reads the files that ``tools/test.py --out`` writes."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
 
     items = read_pickle(path)
     if not isinstance(items, list) or not items:
-        length = len(items) if hasattr(items, '__len__') else '?'
+        length = len(items) if isinstance(items, Sized) else '?'
         raise ValueError(
             f'{path}: expected a list with one dict an image, got '
             f'{type(items).__name__} of length {length}'

@@ -327,6 +327,18 @@ class _ResultReader(pickle._Unpickler):
             return _Caller(_RESULT_FUNCTIONS[full_name])
         raise UnpicklingError(f'GLOBAL {full_name}')
 
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def load_bytearray8(self) -> None:
+        """Bytes that can be changed, as many as there are.
+
+        Python's own makes as many as the file says there are.
+        """
+        length = int.from_bytes(self.read(8), 'little')
+        self.append(bytearray(self.read(length)))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
     def persistent_load(self, pid: Any) -> Any:
         """Nothing is kept outside of the file."""
         raise UnpicklingError('GLOBAL of a persistent id')
