@@ -72,6 +72,23 @@ def test_open_images(root):
     assert sample.mask_files['objects'] == [f'{root}/val/02b/z_1.png']
 
 
+def test_open_images_reads_its_lists_once(root, monkeypatch):
+    from projects.scm.datasets import open_images
+
+    folders, read = [], open_images.read_wsoleval
+    monkeypatch.setattr(
+        open_images,
+        'read_wsoleval',
+        lambda folder, **options: (
+            folders.append(folder) or read(folder, **options)
+        ),
+    )
+    OpenImagesLocalization(str(root), 'val')
+    assert folders == [f'{root}/metadata/val']
+    OpenImagesLocalization(str(root), classes=['dog', 'cat'], lazy_init=True)
+    assert len(folders) == 1
+
+
 def test_open_images_training(root):
     dataset = OpenImagesLocalization(str(root), classes=['dog', 'cat'])
     assert dataset.CLASSES == ('dog', 'cat')

@@ -7,9 +7,12 @@ of the method that shares its weights.
 
 import json
 import pickle
+import shutil
 import sys
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import pytest
 from test_integration.conftest import draw_cub
 
@@ -118,9 +121,9 @@ class Bench:
         self.patch = monkeypatch
         draw_cub(folder / 'data', train=TRAIN, test=TEST)
 
-    def config(self, name):
+    def config(self, name, case=None, **dataset):
         """The config of a method, its model small, on the drawn data."""
-        case = CASES[name]
+        case = CASES[name] if case is None else case
         model = dict(case.small)
         model['backbone'] = dict(model['backbone'], init_cfg=None)
         model['head'] = dict(model.get('head', {}), num_classes=3)
@@ -128,7 +131,7 @@ class Bench:
             batch_size=3,
             num_workers=0,
             persistent_workers=False,
-            dataset=dict(data_root=str(self.folder / 'data')),
+            dataset=dict(dataset, data_root=str(self.folder / 'data')),
         )
         stages = ('train', 'val', 'test')
         options = {f'{stage}_dataloader': loader for stage in stages}
@@ -209,3 +212,62 @@ def test_train_test_localize_and_report(bench, name):
     page = bench.folder / f'{name}.html'
     build_report([out], page, names=[name])
     assert name in page.read_text('utf-8')
+
+
+def draw_masks(data):
+    """Rectangles: as CUB's segmentations, and in OpenImages' lists."""
+    tables = [
+        [line.split() for line in (data / f'{name}.txt').open()]
+        for name in ('images', 'image_class_labels', 'bounding_boxes')
+    ]
+    lists = {'image_ids': [], 'class_labels': [], 'localization': []}
+    for (_, name), (_, label), box in list(zip(*tables, strict=True))[TRAIN:]:
+        x, y, width, height = (int(float(number)) for number in box[1:])
+        mask = np.zeros((80, 100), np.uint8)
+        mask[y : y + height, x : x + width] = 255
+        image = data / 'images' / name
+        found = data / 'segmentations' / name
+        found.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(found), mask)
+        copy = data / 'test' / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, copy)
+        cv2.imwrite(str(copy.with_suffix('.m.png')), mask)
+        cv2.imwrite(str(copy.with_suffix('.ignore.png')), mask * 0)
+        listed = f'test/{name}'
+        stem = listed.removesuffix('.png')
+        lists['image_ids'].append(listed)
+        lists['class_labels'].append(f'{listed},{int(label) - 1}')
+        lists['localization'].append(
+            f'{listed},{stem}.m.png,{stem}.ignore.png'
+        )
+    folder = data / 'metadata' / 'test'
+    folder.mkdir(parents=True)
+    for name, lines in lists.items():
+        (folder / f'{name}.txt').write_text('\n'.join(lines))
+
+
+def test_pixel_figures_of_a_model_in_the_same_table(bench):
+    """CUB's segmentations and OpenImages' lists of the same masks agree."""
+    draw_masks(bench.folder / 'data')
+    cub = bench.config('cub_masks', CASES['scm'], mask_root='segmentations')
+    lists = bench.config(
+        'open_images', Case('scm_deit-s_openimages', TINY_VIT)
+    )
+    figures = []
+    for config in (cub, lists):
+        out = bench.folder / f'{config.stem}.json'
+        options = ['--out', out, '--out-item', 'metrics']
+        work = ['--work-dir', bench.folder / config.stem]
+        bench.tool('test', config, bench.checkpoint('scm'), *work, *options)
+        figures.append(json.loads(out.read_text()))
+        (log,) = (bench.folder / config.stem).glob('*/*.log')
+        rows = [line.split()[:2] for line in log.read_text().splitlines()]
+        for name in ('pxap', 'peak_pixel_iou'):
+            assert ['masks', name] in rows
+    names = [f'wsol/masks/{name}' for name in ('pxap', 'peak_pixel_iou')]
+    for name in names:
+        assert 0 < figures[0][name] <= 100
+        assert figures[1][name] == pytest.approx(figures[0][name], abs=1e-9)
+    assert 'wsol/wsoleval/max_box_acc' in figures[0]
+    assert 'wsol/wsoleval/max_box_acc' not in figures[1]

@@ -8,7 +8,7 @@ from mmengine.fileio import join_path
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from .annotations import read_wsoleval
+from .annotations import AnnotationTable, read_wsoleval
 from .localization_mixin import LocalizationMixin
 
 
@@ -86,8 +86,10 @@ class OpenImagesLocalization(LocalizationMixin, BaseDataset):
         if split not in splits:
             raise ValueError(f'split must be one of {splits}, got {split!r}')
         self.lists = join_path(data_root, meta_root, split)
+        self._read: AnnotationTable | None = None
         if classes is None and 'classes' not in (metainfo or {}):
-            classes = _folder_names(self.lists)
+            self._read = self._read_lists(split)
+            classes = _folder_names(self._read)
         super().__init__(
             ann_file='',
             data_root=data_root,
@@ -110,20 +112,26 @@ class OpenImagesLocalization(LocalizationMixin, BaseDataset):
             Sequence[dict]: ``img_path``, ``gt_label`` and, but for the
             training images, ``mask_files``.
         """
-        table = read_wsoleval(
-            self.lists,
-            with_boxes=False,
-            with_masks=self.split != 'train',
-            num_classes=len(self.CLASSES),
-        )
+        table, self._read = self._read, None
+        if table is None:
+            table = self._read_lists(self.split, len(self.CLASSES))
         if table.masks is not None:
             self._find_masks(table, self.mask_root)
         return self._locate(table)
 
+    def _read_lists(
+        self, split: str, num_classes: int | None = None
+    ) -> AnnotationTable:
+        return read_wsoleval(
+            self.lists,
+            with_boxes=False,
+            with_masks=split != 'train',
+            num_classes=num_classes,
+        )
 
-def _folder_names(lists: str) -> list[str]:
+
+def _folder_names(table: AnnotationTable) -> list[str]:
     """Names of the classes, by the folder of their first image."""
-    table = read_wsoleval(lists, with_boxes=False)
     names = [str(label) for label in range(int(max(table.labels)) + 1)]
     for path, label in zip(table.paths, table.labels, strict=True):
         names[label] = path.rpartition('/')[0].rpartition('/')[2] or str(label)
