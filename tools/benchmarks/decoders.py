@@ -227,13 +227,18 @@ def read_photographs(
     for place in places.astype(int):
         content = files[place].read_bytes()
         if enlarged != 1:
-            with Image.open(io.BytesIO(content)) as image:
-                size = [round(side * enlarged) for side in image.size]
-                large = image.convert('RGB').resize(size, Image.BICUBIC)
-            stream = io.BytesIO()
-            large.save(stream, 'JPEG', quality=quality)
-            content = stream.getvalue()
+            content = enlarge(content, enlarged, quality)
         yield content
+
+
+def enlarge(content: bytes, factor: float, quality: int) -> bytes:
+    """Enlarge a picture, and encode it again as a JPEG."""
+    with Image.open(io.BytesIO(content)) as image:
+        size = [round(side * factor) for side in image.size]
+        large = image.convert('RGB').resize(size, Image.BICUBIC)
+    stream = io.BytesIO()
+    large.save(stream, 'JPEG', quality=quality)
+    return stream.getvalue()
 
 
 def parse_args() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 """The models that the benchmarks compare."""
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -128,3 +129,11 @@ def autocast(device: str, dtype: str) -> Any:
     if dtype == 'fp32':
         return nullcontext()
     return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+
+def save_random_weights(config: Path, file: Path) -> None:
+    """Write a checkpoint of a config's model as it is before training."""
+    model = Config.fromfile(config).model
+    model.backbone.pop('init_cfg', None)
+    torch.manual_seed(0)
+    torch.save({'state_dict': MODELS.build(model).state_dict()}, file)

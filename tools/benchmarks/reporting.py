@@ -25,6 +25,7 @@ QUANTITIES = dict(
     batch_size='images a batch',
     classes='classes',
     grid='patches along a side',
+    images='images',
     img_size='pixels along a side',
     threads='threads',
 )
