@@ -89,7 +89,7 @@ def make_command(
     """``localize`` of one contestant."""
     words = [
         *('tools/localize.py', inputs, '--no-pictures', '--out', out),
-        *('--model', args.model.resolve()),
+        *('--model', args.model),  # of the checkout that runs
         *('--checkpoint', args.checkpoint.resolve()),
     ]
     if name == BEFORE:
@@ -137,7 +137,12 @@ def main() -> None:
     parser.add_argument(
         '--before', type=Path, required=True, help='the earlier checkout'
     )
-    parser.add_argument('--model', type=Path, required=True, help='config')
+    parser.add_argument(
+        '--model',
+        type=Path,
+        required=True,
+        help='config, that of each checkout where the path is relative',
+    )
     parser.add_argument('--checkpoint', type=Path, help='else random weights')
     parser.add_argument('--enlarged', type=float, default=1, metavar='FACTOR')
     parser.add_argument(

@@ -150,9 +150,19 @@ class _MapBoxes(_FoundBoxes):
         super().__init__(plan, gt_boxes)
         self.maps = maps
 
+    def _searched_twice(self, interpolation: str) -> bool:
+        """Whether protocols look for both kinds of contours in these maps."""
+        kinds = {
+            measure.contours
+            for protocol in self.plan.protocols
+            if protocol.interpolation == interpolation
+            for measure in protocol.measures
+        }
+        return len(kinds) > 1
+
     def _searched(
         self, label: int, interpolation: str
-    ) -> tuple['Terrain', np.ndarray]:
+    ) -> tuple['np.ndarray | Terrain', np.ndarray]:
         """What to search, and the cuts at which, for any contours."""
         levels = raw_levels(
             resize_score_map(
@@ -161,13 +171,16 @@ class _MapBoxes(_FoundBoxes):
         )
         thresholds = self.plan.shared_thresholds[interpolation]
         cuts = threshold_cuts(levels, thresholds)
-        return survey(levels), np.append(cuts, otsu_cut(levels))
+        cuts = np.append(cuts, otsu_cut(levels))
+        if self._once(self._searched_twice, interpolation):
+            return survey(levels), cuts
+        return levels, cuts
 
     def _found(
         self, label: int, interpolation: str, contours: str
     ) -> CutBoxes:
-        terrain, cuts = self._once(self._searched, label, interpolation)
-        return boxes_at_cuts(terrain, cuts, contours)
+        levels, cuts = self._once(self._searched, label, interpolation)
+        return boxes_at_cuts(levels, cuts, contours)
 
 
 class _GivenBox(_FoundBoxes):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from projects.scm.structures import CONTOURS
 
-from .contours import boxes_at_falling_cuts, survey
+from .contours import boxes_at_falling_cuts
 from .grey_levels import unit_levels
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def boxes_at_cuts(
 
     Args:
         levels (np.ndarray | Terrain): (h, w) uint8, or their terrain, so
-            that two searches of a map share it.
+            that several searches of a map share it.
         cuts (np.ndarray): (n,) int64 in [0, 255], in any order.
         contours (str): ``'largest'``: one box a cut, of the contour with the
             largest area; ``'all'``: the boxes of all contours, holes
@@ -134,13 +134,13 @@ def boxes_at_cuts(
         )
     from .threshold_box_loops import distinct_cuts
 
-    if isinstance(levels, np.ndarray):
-        if levels.ndim != 2 or levels.dtype != np.uint8:
-            raise ValueError(
-                'levels: expected uint8 of shape (h, w), got '
-                f'{levels.dtype} of shape {levels.shape}'
-            )
-        levels = survey(levels)
+    if isinstance(levels, np.ndarray) and (
+        levels.ndim != 2 or levels.dtype != np.uint8
+    ):
+        raise ValueError(
+            'levels: expected uint8 of shape (h, w), got '
+            f'{levels.dtype} of shape {levels.shape}'
+        )
     falling, place = distinct_cuts(cuts)
     boxes, offsets = boxes_at_falling_cuts(levels, falling, contours)
     return CutBoxes(boxes, offsets, place)

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 __all__ = ['boxes_at_falling_cuts', 'survey']
 
 
+def _padded(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """With a frame of zeros, and that transposed, both contiguous."""
+    padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return padded, cv2.transpose(padded)
+
+
 def survey(levels: np.ndarray) -> 'Terrain':
     """Find the hills of a map and how they are joined, whatever the cuts.
 
@@ -42,17 +48,19 @@ def survey(levels: np.ndarray) -> 'Terrain':
     """
     from .terrain import survey_padded
 
-    padded = cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    return survey_padded(padded, cv2.transpose(padded))
+    return survey_padded(*_padded(levels))
 
 
 def boxes_at_falling_cuts(
-    terrain: 'Terrain', cuts: np.ndarray, contours: str
+    levels: 'np.ndarray | Terrain', cuts: np.ndarray, contours: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounding rectangles of the contours of ``levels > cut``.
 
     Args:
-        terrain (Terrain): Of the levels, from :func:`survey`.
+        levels (np.ndarray | Terrain): (h, w) uint8, or what :func:`survey`
+            has made of them. A terrain has so many arrays that handing it to
+            Python and back costs as much as a part of the search: where a
+            map is searched once, its levels are faster.
         cuts (np.ndarray): (n,) int64, falling, in [0, 255].
         contours (str): ``'largest'``, the one with the largest area at each
             cut, the first of several in OpenCV's order; or ``'all'``, holes
@@ -63,7 +71,13 @@ def boxes_at_falling_cuts(
         rising: the boxes of cut i are ``boxes[offsets[i]:offsets[i + 1]]``.
     """
     if contours == 'largest':
-        from .largest import largest_contours as find
+        from .largest import largest_contours, largest_contours_of
+
+        find, find_in = largest_contours, largest_contours_of
     else:
-        from .nesting import all_contours as find
-    return find(terrain, cuts)
+        from .nesting import all_contours, all_contours_of
+
+        find, find_in = all_contours, all_contours_of
+    if isinstance(levels, np.ndarray):
+        return find_in(*_padded(levels), cuts)
+    return find(levels, cuts)
