@@ -22,7 +22,30 @@ from _trust import add_trust_option
 
 PICTURES = {'.jpg', '.jpeg', '.png', '.webp'}
 HEADERS = ['class', 'score', 'x0', 'y0', 'x1', 'y1']
-PHOTOS = Path(__file__).resolve().parents[1] / 'tools' / 'demo' / 'photos'
+ROOT = Path(__file__).resolve().parents[1]
+PHOTOS = ROOT / 'tools' / 'demo' / 'photos' / 'test' / 'classes'
+MAX_EXAMPLES = 8
+
+
+def find_examples(folder: Path) -> list[Path]:
+    """Pictures of a folder and of those in it, some of each.
+
+    Args:
+        folder: Where to look.
+
+    Returns:
+        list[Path]: At most ``MAX_EXAMPLES``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    found = sorted(
+        path for path in folder.rglob('*') if path.suffix.lower() in PICTURES
+    )
+    if not found:
+        endings = ', '.join(sorted(PICTURES))
+        raise FileNotFoundError(f'{folder}: no pictures ({endings}) in it')
+    return found[:: -(-len(found) // MAX_EXAMPLES)]
 
 
 def build_page(
@@ -32,7 +55,7 @@ def build_page(
 
     Args:
         inferencer: A ``WSOLInferencer``.
-        examples: Pictures to try it with.
+        examples: Pictures to try it with; the page opens with the first.
 
     Returns:
         gradio.Blocks: Ready to be launched; its endpoint is ``/localize``:
@@ -99,11 +122,18 @@ def build_page(
                 table = gradio.Dataframe(
                     headers=HEADERS, label='Boxes in pixels', wrap=True
                 )
+                gradio.Markdown('### Score maps')
+                maps = gradio.Image(
+                    show_label=False, label='Score maps', interactive=False
+                )
             with gradio.Column(scale=2, min_width=300):
                 # As it is: Gradio's own reading makes 16 bits white, and
                 # says of a broken file only that there was an error.
                 file = gradio.Image(
-                    type='filepath', image_mode=None, label='Picture'
+                    str(examples[0]) if examples else None,
+                    type='filepath',
+                    image_mode=None,
+                    label='Picture',
                 )
                 threshold = gradio.Slider(
                     0,
@@ -118,13 +148,9 @@ def build_page(
                 several = gradio.Checkbox(label='Several boxes a map')
                 if examples:
                     gradio.Examples([str(e) for e in examples], file)
-        gradio.Markdown('### Score maps')
-        maps = gradio.Image(
-            show_label=False, label='Score maps', interactive=False
-        )
         inputs = [file, target, threshold, several]
         gradio.on(
-            [entry.change for entry in inputs],
+            [page.load, *(entry.change for entry in inputs)],
             localize,
             inputs,
             [verdict, boxes, maps, table],
@@ -146,12 +172,17 @@ def main() -> None:
         '--examples',
         type=Path,
         default=PHOTOS,
-        help='folder of pictures to try; defaults to those of the demo',
+        help='folder of pictures to try, those in its folders too; defaults '
+        'to those of the demo',
     )
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--port', type=int, default=7860)
     add_trust_option(parser)
     args = parser.parse_args()
+    try:
+        examples = find_examples(args.examples)
+    except FileNotFoundError as error:
+        parser.error(f'--examples: {error}')
     make_importable()
     import projects.scm.register  # noqa: F401
     from projects.scm.apis import WSOLInferencer
@@ -160,12 +191,7 @@ def main() -> None:
     with trusted(args.trust):
         inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
     # Gradio's own reading may fail before ours: its reason is shown, too.
-    examples = sorted(
-        path
-        for path in args.examples.glob('*')
-        if path.suffix.lower() in PICTURES
-    )
-    build_page(inferencer, examples[:8]).launch(
+    build_page(inferencer, examples).launch(
         server_name=args.host, server_port=args.port, show_error=True
     )
 

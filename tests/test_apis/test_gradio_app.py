@@ -91,3 +91,20 @@ def test_the_page_says_why(client, tmp_path, kind) -> None:
         client.predict(
             handle_file(file), 'predicted', 0.4, True, api_name='/localize'
         )
+
+
+def test_examples_are_some_of_every_folder(repo, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(repo / 'demo'))
+    from gradio_app import PHOTOS, find_examples
+
+    # With none in reach the page would open without saying so.
+    assert 4 <= len({path.parent for path in find_examples(PHOTOS)}) <= 8
+    with pytest.raises(FileNotFoundError, match='no pictures'):
+        find_examples(tmp_path)
+    for number in range(30):
+        file = tmp_path / f'{number % 3}' / f'{number}.JPG'
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    found = find_examples(tmp_path)
+    assert len(found) == 8
+    assert {path.parent.name for path in found} == {'0', '1', '2'}
