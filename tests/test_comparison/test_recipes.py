@@ -126,3 +126,35 @@ def test_committed_means_are_those_of_the_page(repo):
                 for cell in cells
             )
             assert f'| {shown} | {word} | {figures} |' in page
+
+
+def test_committed_maps_of_pretrained_weights_are_those_of_the_page(repo):
+    name = 'pretrained_maps'
+    comparison = read_comparison(repo / f'configs/comparisons/{name}.yml')
+    results = finished_results(
+        comparison, repo / 'docs/benchmarks/compare' / name
+    )
+    page = (repo / 'docs/methods.md').read_text('utf-8')
+    shown = {
+        'attention': 'attention of the last layer',
+        'rollout': 'rollout',
+    }
+    found = {each.method: each.last for each in results}
+    for method, words in shown.items():
+        key, epoch = COLUMNS['MaxBoxAcc'], found[method]
+        value, otsu, v2 = (
+            epoch.hits(figure, choice).mean() * 100
+            for figure, choice in (
+                (key, 'oracle'),
+                (key, 'otsu'),
+                (COLUMNS['MaxBoxAccV2'], 'oracle'),
+            )
+        )
+        threshold = epoch.threshold(key, 'oracle')
+        (row,) = (
+            [cell.strip() for cell in line.split('|')]
+            for line in page.splitlines()
+            if line.startswith(f'| {words} | DeiT-Ti')
+        )
+        assert row[3] == f'{value:.1f}'
+        assert row[5:8] == [f'{threshold:g}', f'{otsu:.1f}', f'{v2:.1f}']

@@ -176,3 +176,40 @@ def test_they_train_and_predict(backbone, head, pictures):
     for sample in found:
         assert sample.score_maps.shape == (4, 2, 3)
         assert sample.pred_instances.bboxes.shape[1] == 4
+
+
+@pytest.mark.parametrize('method', ['Rollout', 'LeGrad'])
+def test_models_of_timm_give_the_same_maps(method, pictures):
+    """Of the same weights, by timm's forward and by mmpretrain's."""
+    pytest.importorskip('timm')
+    torch.manual_seed(0)
+    ours = MODELS.build(
+        dict(
+            type=f'{method}Timm',
+            model_name='vit_small_patch16_224',
+            embed_dim=16,
+            depth=3,
+            num_heads=2,
+            img_size=(32, 48),
+        )
+    )
+    for parameter in ours.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    ours = ours.double().eval()
+    model = vit(
+        f'{method}ViT', 'LeGradHead' if method == 'LeGrad' else 'AttentionHead'
+    )
+    arch = dict(TINY, feedforward_channels=64)
+    theirs = MODELS.build(
+        dict(type=f'{method}ViT', arch=arch, img_size=(32, 48), patch_size=16)
+    )
+    theirs = theirs.double().eval()
+    theirs.load_state_dict(ours.timm_model.state_dict(), strict=False)
+    labels = torch.tensor([[3, 1], [0, 2]])
+    with torch.no_grad():
+        found, expected = (
+            model.head.score_maps(backbone(pictures), labels)
+            for backbone in (ours, theirs)
+        )
+    assert found.abs().max() > 0
+    torch.testing.assert_close(found, expected)
