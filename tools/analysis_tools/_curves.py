@@ -2,8 +2,13 @@
 """Curves over the score map threshold, as PNG and SVG."""
 
 import io
+from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+
+STYLES = {'_iou30': ':', '_iou70': '--'}
+"""Lines of overlaps, as on the report's page; solid is 0.5."""
 
 
 def draw_curves(content: dict[str, Any], path: Path) -> None:
@@ -43,20 +48,59 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def curve_styles(
+    curves: Mapping[str, Any],
+) -> dict[str, tuple[tuple[float, ...], str, float]]:
+    """How to draw the curves of a panel.
+
+    A measure has a colour of the report's page and an overlap a kind of line.
+    Where curves are equal, those that come later are thinner: all are seen.
+
+    Args:
+        curves: Percents by key, in the order in which they are drawn.
+
+    Returns:
+        dict: Colour (RGB in 0…1), line style and width in points, by key.
+    """
+    from projects.scm.reporting.page import RUN_COLORS
+
+    measures = dict.fromkeys(key.partition('_iou')[0] for key in curves)
+    colors = dict(zip(measures, cycle(RUN_COLORS)))
+    drawn: list[Any] = []
+    styles = {}
+    for key in reversed(curves):
+        # The last stays thinnest.
+        equal = sum(list(curves[key]) == other for other in drawn)
+        drawn.append(list(curves[key]))
+        styles[key] = (
+            tuple(value / 255 for value in colors[key.partition('_iou')[0]]),
+            STYLES.get(key[-6:], '-'),
+            1.2 + 2 * equal,
+        )
+    return {key: styles[key] for key in curves}
+
+
 def _draw_boxes(axis: Any, panel: dict[str, Any]) -> None:
     """Accuracy over the threshold; a dot where the threshold was chosen."""
     curves = dict(panel['curves'])
     thresholds = curves.pop('thresholds')
-    for key, curve in curves.items():
+    for key, (color, style, width) in curve_styles(curves).items():
         figure = panel['figures'][key]
-        (line,) = axis.plot(thresholds, curve, label=key, linewidth=1)
+        axis.plot(
+            thresholds,
+            curves[key],
+            label=key,
+            color=color,
+            linestyle=style,
+            linewidth=width,
+        )
         if figure['threshold'] is not None:
             axis.plot(
                 figure['threshold'],
                 figure['value'],
                 'o',
-                color=line.get_color(),
-                markersize=4,
+                color=color,
+                markersize=2 + 2 * width,
             )
     axis.set_title(
         f'{panel["protocol"]}, threshold: {panel["threshold_choice"]}'
@@ -68,8 +112,10 @@ def _draw_masks(axis: Any, panel: dict[str, Any]) -> None:
     """Precision, recall and IoU of pixels over the threshold."""
     curves = dict(panel['curves'])
     thresholds = curves.pop('thresholds')
-    for key, curve in curves.items():
-        axis.plot(thresholds, curve, label=key, linewidth=1)
+    for key, (color, _, width) in curve_styles(curves).items():
+        axis.plot(
+            thresholds, curves[key], label=key, color=color, linewidth=width
+        )
     axis.set_title(
         f'PxAP {panel["pxap"]:.2f}, peak IoU {panel["peak_pixel_iou"]:.2f}'
     )

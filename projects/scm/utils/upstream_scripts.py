@@ -14,6 +14,7 @@ import argparse
 import ast
 import importlib.util
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,6 +105,7 @@ def check_arguments(
     namespace = {
         'argparse': argparse_with_trust() if trust else argparse,
         'os': os,
+        're': re,
         'DictAction': ConfigOptions,
     }
     try:
