@@ -559,8 +559,9 @@ def test_no_curve_hides_another(repo, monkeypatch) -> None:
     monkeypatch.syspath_prepend(repo / 'tools' / 'analysis_tools')
     from _curves import curve_styles
 
-    same = [1.0, 2.0]
-    curves = dict(top1_loc=same, top5_loc=same, top1_loc_iou30=[3.0, 4.0])
+    curves = dict(
+        top1_loc=[1.0, 2.0], top5_loc=[1.0, 2.2], top1_loc_iou30=[3.0, 4.0]
+    )
     styles = curve_styles(curves)
     assert list(styles) == list(curves)
     # what is drawn later is thinner, and of another colour

@@ -7,8 +7,12 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 STYLES = {'_iou30': ':', '_iou70': '--'}
 """Lines of overlaps, as on the report's page; solid is 0.5."""
+CLOSE = 0.5
+"""Curves whose mean distance is less run together, in percent."""
 
 
 def draw_curves(content: dict[str, Any], path: Path) -> None:
@@ -54,7 +58,8 @@ def curve_styles(
     """How to draw the curves of a panel.
 
     A measure has a colour of the report's page and an overlap a kind of line.
-    Where curves are equal, those that come later are thinner: all are seen.
+    Of curves that run together, those that come later are thinner: all are
+    seen.
 
     Args:
         curves: Percents by key, in the order in which they are drawn.
@@ -66,16 +71,17 @@ def curve_styles(
 
     measures = dict.fromkeys(key.partition('_iou')[0] for key in curves)
     colors = dict(zip(measures, cycle(RUN_COLORS)))
-    drawn: list[Any] = []
+    drawn: list[np.ndarray] = []
     styles = {}
     for key in reversed(curves):
         # The last stays thinnest.
-        equal = sum(list(curves[key]) == other for other in drawn)
-        drawn.append(list(curves[key]))
+        curve = np.asarray(curves[key])
+        covering = sum(np.abs(curve - c).mean() < CLOSE for c in drawn)
+        drawn.append(curve)
         styles[key] = (
             tuple(value / 255 for value in colors[key.partition('_iou')[0]]),
             STYLES.get(key[-6:], '-'),
-            1.2 + 2 * equal,
+            1.2 + 2 * covering,
         )
     return {key: styles[key] for key in curves}
 
