@@ -20,3 +20,19 @@ def on_page_markdown(markdown: str, config: Any, **_: Any) -> str:
     url = config.get('repo_url')
     link = f'[\\1]({url.rstrip("/")}/blob/HEAD/\\2)' if url else r'\1'
     return _OUTSIDE.sub(link, markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Let keyboards scroll code and tables, and screen readers read heads.
+
+    Args:
+        html (str): Text of a page, rendered.
+
+    Returns:
+        str: The same; empty cells of heads are no headings.
+    """
+    html = re.sub(
+        r'(<pre>(?:<span></span>)?<code)>', r'\1 tabindex="0">', html
+    )
+    html = html.replace('<thead>', '<thead tabindex="0">')
+    return re.sub(r'<th([^>]*)></th>', r'<td\1></td>', html)
