@@ -74,6 +74,12 @@ def test_small_files_are_refused(fuzzer, readings, name, file, content):
     assert readings.outcomes[name, 'refused'] > 0
 
 
+def test_a_field_of_another_type_is_refused(fuzzer, readings):
+    [item] = pickle.loads(fuzzer.seeds()['predictions']['2.pkl'])
+    content = pickle.dumps([{**item, 'ori_shape': ((30,), 40)}], 2)
+    assert readings.read('predictions', '2.pkl', content) is None
+
+
 def test_a_checkpoint_of_no_text_is_named(fuzzer, readings):
     content = fuzzer.seeds()['checkpoints']['legacy.pth']
     broken = content.replace(b'head.bias', b'head.\xff\xff\xff\xff')

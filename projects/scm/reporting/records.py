@@ -75,6 +75,11 @@ def load_records(path: str | Path) -> list[Record]:
             record = _record(item)
         except ValueError as error:
             raise ValueError(f'{path}, item {index}: {error}') from error
+        except Exception as error:  # of a damaged file, anything
+            raise ValueError(
+                f'{path}, item {index}: not what tools/test.py --out writes '
+                f'({type(error).__name__}: {error!s:.200})'
+            ) from error
         if record.img_path in seen:
             raise ValueError(
                 f'{path}, item {index}: img_path {record.img_path} occurs '
