@@ -1,11 +1,14 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Fixtures shared by all tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from mmengine.logging import MMLogger
 
 import projects.scm.register  # noqa: F401  (before mmpretrain, in every test)
 
@@ -15,6 +18,21 @@ hypothesis.settings.load_profile('repeatable')
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(__file__).resolve().parent / 'data'
+
+
+@pytest.fixture(autouse=True, scope='module')
+def no_log_files_left() -> Iterator[None]:
+    """Loggers that tools opened in this process forget their files.
+
+    Whoever sets up logging anew, as a web server does, closes them, and
+    MMEngine would write on.
+    """
+    yield
+    for logger in MMLogger._instance_dict.values():
+        for handler in list(logger.handlers):
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 @pytest.fixture(scope='session')

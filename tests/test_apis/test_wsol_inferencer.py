@@ -269,8 +269,11 @@ def test_pictures_are_shown(inferencer, photos, monkeypatch) -> None:
 
 
 def test_stream_reads_no_more_than_it_needs(
-    inferencer, photos, tmp_path
+    inferencer, photos, tmp_path, monkeypatch
 ) -> None:
+    monkeypatch.setattr(
+        'projects.scm.apis.progress.draws_bars', lambda console: True
+    )
     broken = tmp_path / 'broken.jpg'
     broken.write_bytes(b'no picture')
     stream = inferencer.stream([photos / '0.png', broken, photos / '1.png'])
