@@ -9,8 +9,9 @@ if [ "${1:-}" = --help ]; then
 Usage: bash tools/run_tests.sh [--venv DIR] [arguments of pytest]
 
 Completes the environment (see tools/setup_env.sh --help), then runs pytest
-from $root. All tests: a few minutes. Without those
-that take long: bash tools/run_tests.sh -m 'not slow'
+from $root: all tests but those of a minute or more, some
+twelve minutes on two cores. Those: bash tools/run_tests.sh -m long
+Without the slower ones: bash tools/run_tests.sh -m 'not slow'
 EOF
     exit 0
 fi

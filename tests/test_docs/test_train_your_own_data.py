@@ -86,6 +86,7 @@ def walked(tmp_path_factory):
     return folder, output
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_walk_through_works_and_leaves_what_it_says(walked):
     folder, output = walked
@@ -116,6 +117,7 @@ def test_the_walk_through_works_and_leaves_what_it_says(walked):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_config_for_photographs_finds_the_same_data(walked):
     folder, _ = walked

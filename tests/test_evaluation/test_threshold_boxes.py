@@ -54,6 +54,7 @@ def test_any_kind_of_map(kind, seed, size):
     assert_same_boxes(score_map, GRID[::5])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ten_thousand_maps():
     """Of all kinds and many sizes, at 20 thresholds each."""

@@ -246,6 +246,9 @@ evaluator = Evaluator(METRICS.build({'type': 'WSOLEvaluator'}))
 evaluator.process(data_samples=samples[rank::2])
 metrics = evaluator.evaluate(size)
 pickle.dump(metrics, open(f'{path}.{rank}', 'wb'))
+# Left to the end of the interpreter, gloo's threads now and then abort.
+dist.barrier()
+dist.destroy_process_group()
 """
 
 

@@ -37,6 +37,7 @@ USELESS = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_researcher_ends_with_figures_to_report(workshop, trained):
     folder = workshop.folder / 'scm'

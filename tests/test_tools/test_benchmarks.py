@@ -91,6 +91,8 @@ def test_train_step(benchmark):
     assert 'SCM, literal' in printed
 
 
+@pytest.mark.long
+@pytest.mark.slow
 def test_inference(benchmark, tmp_path, monkeypatch, capsys):
     printed, record = benchmark(
         *['inference', *TINY, '--batch-size', '1', '2', '--no-memory'],
