@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from projects.scm.utils.trust import TRUST_HELP, trusted
-from projects.scm.utils.upstream_scripts import check_files
+from projects.scm.utils.upstream_scripts import check_file, check_files
 
 if TYPE_CHECKING:
     from projects.scm.apis import WSOLInferencer
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
     # Before anything slow begins.
     check_files(args)
     if args.model.endswith('.py'):
-        check_files(argparse.Namespace(config=args.model))
+        check_file('config', args.model)
     out = Path(args.out)
     items = expand_inputs(args.inputs, ignore=[out])
     if (out / RESULT_MARKER).exists() and not args.overwrite:

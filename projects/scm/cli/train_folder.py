@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projects.scm.utils.environment import MULTIMODAL_TOLD
-from projects.scm.utils.upstream_scripts import check_files
+from projects.scm.utils.upstream_scripts import check_file
 
 from .main import PROGRAM, find_tools
 
@@ -287,7 +287,7 @@ def _has_boxes(data: Path) -> bool:
 
 def _embed_dims(weights: str) -> int:
     """Numbers of a token of a DeiT checkpoint."""
-    check_files(argparse.Namespace(checkpoint=weights))
+    check_file('checkpoint', weights)
     import projects.scm  # noqa: F401
     from projects.scm.apis.checkpoints import find_weights, read_checkpoint
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .upstream_scripts import check_file
+
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOCALIZATION_DATASETS = ('CUBLocalization', 'ImageNetLocalization')
 
@@ -33,10 +35,7 @@ def read_config(
         FileNotFoundError: If there is no such file.
         ValueError: See :func:`move_data_root`, :func:`set_pixel_cache`.
     """
-    if not Path(file).is_file():
-        raise FileNotFoundError(
-            f'config "{file}" does not exist (in {Path.cwd()})'
-        )
+    check_file('config', file)
     cfg = Config.fromfile(file)
     before = cfg.get('data_root')
     cfg.merge_from_dict(options or {})

@@ -121,20 +121,29 @@ def check_files(args: argparse.Namespace) -> None:
     """Refuse a config or checkpoint that does not exist.
 
     Args:
-        args: Arguments of a tool. Checkpoints with a scheme (``https://``)
-            are left to MMEngine.
+        args: Arguments of a tool.
+
+    Raises:
+        FileNotFoundError: See :func:`check_file`.
+    """
+    for name in ('config', 'checkpoint', 'resume'):
+        value = getattr(args, name, None)
+        if value not in (None, 'auto'):
+            check_file(name, value)
+
+
+def check_file(name: str, file: str | Path) -> None:
+    """Refuse a file that does not exist.
+
+    Args:
+        name: Of the argument.
+        file: Files with a scheme (``https://``) are left to MMEngine.
 
     Raises:
         FileNotFoundError: Names the argument, the file and the folder that
             relative names are looked for in.
     """
-    files = {}
-    for name in ('config', 'checkpoint', 'resume'):
-        value = getattr(args, name, None)
-        if value not in (None, 'auto') and '://' not in value:
-            files[name] = value
-    for name, file in files.items():
-        if not Path(file).expanduser().is_file():
-            raise FileNotFoundError(
-                f'{name} "{file}" does not exist (in {os.getcwd()})'
-            )
+    if '://' not in str(file) and not Path(file).expanduser().is_file():
+        raise FileNotFoundError(
+            f'{name} "{file}" does not exist (in {os.getcwd()})'
+        )
