@@ -150,16 +150,6 @@ class _MapBoxes(_FoundBoxes):
         super().__init__(plan, gt_boxes)
         self.maps = maps
 
-    def _searched_twice(self, interpolation: str) -> bool:
-        """Whether protocols look for both kinds of contours in these maps."""
-        kinds = {
-            measure.contours
-            for protocol in self.plan.protocols
-            if protocol.interpolation == interpolation
-            for measure in protocol.measures
-        }
-        return len(kinds) > 1
-
     def _searched(
         self, label: int, interpolation: str
     ) -> tuple['np.ndarray | Terrain', np.ndarray]:
@@ -172,7 +162,7 @@ class _MapBoxes(_FoundBoxes):
         thresholds = self.plan.shared_thresholds[interpolation]
         cuts = threshold_cuts(levels, thresholds)
         cuts = np.append(cuts, otsu_cut(levels))
-        if self._once(self._searched_twice, interpolation):
+        if interpolation in self.plan.searched_twice:
             return survey(levels), cuts
         return levels, cuts
 

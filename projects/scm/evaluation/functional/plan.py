@@ -156,6 +156,19 @@ class EvaluationPlan:
         return {kind: np.concatenate(parts) for kind, parts in shared.items()}
 
     @cached_property
+    def searched_twice(self) -> frozenset[str]:
+        """Interpolations whose maps are searched for both kinds of contours.
+
+        One search can then share with the other what it finds in a map.
+        """
+        kinds: dict[str, set[str]] = {}
+        for protocol in self.protocols:
+            kinds.setdefault(protocol.interpolation, set()).update(
+                measure.contours for measure in protocol.measures
+            )
+        return frozenset(kind for kind, of in kinds.items() if len(of) > 1)
+
+    @cached_property
     def columns(self) -> list[np.ndarray]:
         """Of each protocol (T + e + 1,) places among the shared thresholds.
 
