@@ -10,6 +10,7 @@ import runpy
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,20 +21,8 @@ MARKED = 20
 """Curves of fewer points have marks."""
 
 
-def read_entries(file: str | Path) -> list[dict]:
-    """Lines of a JSON log; one that is half written ends it."""
-    entries = []
-    for line in Path(file).read_text(encoding='utf-8').splitlines():
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            break
-    return entries
-
-
-def lines_of_epochs(file: str) -> Counter:
+def lines_of_epochs(entries: list[dict]) -> Counter:
     """Lines of training in a JSON log, by epoch."""
-    entries = read_entries(file)
     return Counter(e['epoch'] for e in entries if 'lr' in e and 'epoch' in e)
 
 
@@ -43,43 +32,44 @@ def work_dir(file: str) -> Path:
     return path.parents[2] if path.parent.name == 'vis_data' else path
 
 
-def join_logs(files: list[str], out: Path) -> list[str]:
+def join_logs(logs: dict[str, list[dict]], out: Path) -> dict[str, list[dict]]:
     """Join the logs of runs that were resumed.
 
     Args:
-        files: JSON logs. Those of one work folder are one run; of a step that
-            was trained twice the later log's line counts.
+        logs: Entries by JSON log. Logs of one work folder are one run; of a
+            step that was trained twice the later log's line counts.
         out: Folder for joined logs.
 
     Returns:
-        list[str]: The logs; those joined are called as their work folder.
+        dict[str, list[dict]]: Entries by log; joined logs are called as their
+        work folder.
     """
     runs: dict[Path, list[str]] = {}
-    for file in files:
+    for file in logs:
         runs.setdefault(work_dir(file), []).append(file)
-    logs = []
+    joined = {}
     for number, (folder, parts) in enumerate(runs.items()):
         if len(parts) == 1:
-            logs += parts
+            joined[parts[0]] = logs[parts[0]]
             continue
         lines: dict[tuple[bool, int], dict] = {}
         for part in sorted(parts):
-            for entry in read_entries(part):
+            for entry in logs[part]:
                 # Steps of trainings are iterations, of validations epochs.
                 lines['lr' in entry, entry.get('step', 0)] = entry
-        joined = out / str(number) / f'{folder.name}.json'
-        joined.parent.mkdir()
-        rows = [json.dumps(lines[key]) for key in sorted(lines)]
-        joined.write_text('\n'.join(rows), encoding='utf-8')
-        logs.append(str(joined))
-    return logs
+        log = out / str(number) / f'{folder.name}.json'
+        log.parent.mkdir()
+        joined[str(log)] = [lines[key] for key in sorted(lines)]
+        text = '\n'.join(map(json.dumps, joined[str(log)]))
+        log.write_text(text, encoding='utf-8')
+    return joined
 
 
-def shortest_curve(logs: list[str], keys: list[str]) -> int:
+def shortest_curve(logs: Iterable[list[dict]], keys: list[str]) -> int:
     """Points of the curve that has fewest."""
     counts = []
-    for log in logs:
-        seen = Counter(key for entry in read_entries(log) for key in entry)
+    for entries in logs:
+        seen = Counter(key for entry in entries for key in entry)
         counts += [seen[key] for key in keys if key in seen]
     return min(counts, default=0)
 
@@ -87,6 +77,7 @@ def shortest_curve(logs: list[str], keys: list[str]) -> int:
 def main() -> None:
     """Run the tool."""
     make_importable()
+    from projects.scm.utils import read_json_lines
     from projects.scm.utils.upstream_scripts import (
         check_arguments,
         find_upstream_tool,
@@ -94,32 +85,35 @@ def main() -> None:
 
     name = 'analysis_tools/analyze_logs'
     args = check_arguments(name, trust=False)
-    if args is not None and args.task == 'cal_train_time':
-        epochs = [lines_of_epochs(file) for file in args.json_logs]
-        # Without the first line nothing would be left to take the mean of.
-        if any(1 in lines.values() for lines in epochs):
-            sys.argv.append('--include-outliers')
-            print('one line an epoch: the slow first iterations count, too')
     tool = str(find_upstream_tool(name))
     if args is None or args.task is None:
         runpy.run_path(tool, run_name='__main__')
         return
+    logs = {file: read_json_lines(file) for file in args.json_logs}
+    # Without the first line nothing would be left to take the mean of.
+    if args.task == 'cal_train_time' and any(
+        1 in lines_of_epochs(log).values() for log in logs.values()
+    ):
+        sys.argv.append('--include-outliers')
+        print('one line an epoch: the slow first iterations count, too')
     with tempfile.TemporaryDirectory() as folder:
-        logs = join_logs(args.json_logs, Path(folder))
-        if len(logs) < len(args.json_logs):
-            print(f'{len(args.json_logs)} logs are those of {len(logs)} runs')
-            replace_logs(args, logs)
+        joined = join_logs(logs, Path(folder))
+        if len(joined) < len(args.json_logs):
+            print(
+                f'{len(args.json_logs)} logs are those of {len(joined)} runs'
+            )
+            replace_logs(args, joined)
         if args.task == 'plot_curve':
             import matplotlib as mpl
 
             # A line through one point is none: one validation needs a mark.
-            few = shortest_curve(logs, args.keys) < MARKED
+            few = shortest_curve(joined.values(), args.keys) < MARKED
             mpl.rcParams['lines.marker'] = 'o' if few else ''
             mpl.rcParams['lines.markersize'] = 4
         runpy.run_path(tool, run_name='__main__')
 
 
-def replace_logs(args: argparse.Namespace, logs: list[str]) -> None:
+def replace_logs(args: argparse.Namespace, logs: Iterable[str]) -> None:
     """Put other logs in the place of those on the command line."""
     kept = list(sys.argv)
     for log in args.json_logs:

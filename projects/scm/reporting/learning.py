@@ -1,10 +1,10 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Learning curves from the scalars that a training writes beside its log."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from projects.scm.utils import read_json_lines
 
 __all__ = ['Learning', 'read_learning']
 
@@ -33,7 +33,7 @@ def read_learning(folder: str | Path) -> Learning | None:
     loss: dict[int, float] = {}
     figures: dict[str, dict[int, float]] = {}
     for path in sorted(Path(folder).glob(SCALARS)):
-        entries = _entries(path)
+        entries = read_json_lines(path)
         if not any('loss' in entry for entry in entries):
             continue  # a test
         for entry in entries:
@@ -54,14 +54,3 @@ def read_learning(folder: str | Path) -> Learning | None:
 
 
 _SHOWN = ('top1_cls_acc', 'top1_loc', 'gt_known_acc', 'max_box_acc')
-
-
-def _entries(path: Path) -> list[Mapping[str, Any]]:
-    """Lines of a file; one that is half written ends it."""
-    entries = []
-    for line in path.read_text('utf-8').splitlines():
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            break
-    return [entry for entry in entries if isinstance(entry, dict)]

@@ -5,7 +5,13 @@ Nothing here imports mmpretrain by itself.
 """
 
 from .environment import BrokenEnvironmentError, prepare_environment
-from .files import read_json, remove_parts, write_file, write_json
+from .files import (
+    read_json,
+    read_json_lines,
+    remove_parts,
+    write_file,
+    write_json,
+)
 from .results import load_test_run
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     'load_test_run',
     'prepare_environment',
     'read_json',
+    'read_json_lines',
     'remove_parts',
     'write_file',
     'write_json',

@@ -7,7 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ['read_json', 'remove_parts', 'write_file', 'write_json']
+__all__ = [
+    'read_json',
+    'read_json_lines',
+    'remove_parts',
+    'write_file',
+    'write_json',
+]
 
 #: End of the names of files that are being written.
 PART = '.part'
@@ -102,3 +108,24 @@ def read_json(path: str | os.PathLike) -> Any:
         return json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: no JSON ({error!s:.200})') from error
+
+
+def read_json_lines(path: str | os.PathLike) -> list[dict[str, Any]]:
+    """Read a log of MMEngine, as far as it has been written.
+
+    Args:
+        path (str | os.PathLike): UTF-8 text, an object a line.
+
+    Returns:
+        list[dict]: The objects; a line that is half written ends them.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    entries = []
+    for line in Path(path).read_text(encoding='utf-8').splitlines():
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            break
+    return [entry for entry in entries if isinstance(entry, dict)]
