@@ -60,8 +60,7 @@ def main() -> None:
     found, rows = {}, {}
     print('| checkpoint | map | GT-known | τ | mean IoU | entropy | inside |')
     print('|' + ' --- |' * 7)
-    for name in args.checkpoints:
-        checkpoint = Path(name)
+    for checkpoint in map(Path, args.checkpoints):
         images = read_maps(cfg, checkpoint, args.images)
         found[checkpoint.name] = describe_maps(images)
         rows[checkpoint.stem] = spread(images, args.drawn)

@@ -18,14 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _config_options import add_config_options
 from _repo_path import make_importable, run
 from _trust import add_trust_option
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
-
     parser = argparse.ArgumentParser(
         description='Make a model of some classes out of a classifier of many.'
     )
@@ -39,13 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         help='rows of the classifier, from 0, in the order of the new classes',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change fields of the config, as for tools/test.py',
-    )
+    add_config_options(parser)
     parser.add_argument(
         '--by-order',
         action='store_true',
