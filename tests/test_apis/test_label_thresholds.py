@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from mmengine.config import Config
-from test_apis.conftest import blobs
+from test_apis.conftest import write_cub
 from test_apis.tiny_localizer import CLASSES, run_tool
 
 from projects.scm.apis.choices import resolve_threshold
@@ -21,24 +21,10 @@ from projects.scm.evaluation.functional.label_criteria import (
 @pytest.fixture(scope='module')
 def data_root(tmp_path_factory):
     """Pictures in CUB's layout, without any boxes."""
-    import cv2
-
-    root = tmp_path_factory.mktemp('birds')
-    lines = {'images': [], 'image_class_labels': [], 'train_test_split': []}
-    for i in range(1, 13):
-        label = i % len(CLASSES) + 1
-        path = f'{label:03d}.{CLASSES[label - 1]}/{i}.png'
-        file = root / 'images' / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(file), blobs(60 + i, 50, i))
-        lines['images'].append(f'{i} {path}')
-        lines['image_class_labels'].append(f'{i} {label}')
-        lines['train_test_split'].append(f'{i} {int(i <= 9)}')
-    for name, content in lines.items():
-        (root / f'{name}.txt').write_text('\n'.join(content) + '\n')
-    names = [f'{i + 1} {name}' for i, name in enumerate(CLASSES)]
-    (root / 'classes.txt').write_text('\n'.join(names) + '\n')
-    return root
+    return write_cub(
+        tmp_path_factory.mktemp('birds'),
+        [(i % len(CLASSES) + 1, i <= 9, 60 + i, 50) for i in range(1, 13)],
+    )
 
 
 @pytest.fixture

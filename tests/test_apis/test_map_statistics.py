@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
-from test_apis.conftest import blobs
-from test_apis.tiny_localizer import CLASSES, run_tool
+from test_apis.conftest import write_cub
+from test_apis.tiny_localizer import run_tool
 
 from projects.scm.apis.map_statistics import (
     ImageMaps,
@@ -22,23 +22,11 @@ from projects.scm.visualization.map_sheet import draw_maps
 @pytest.fixture(scope='module')
 def data_root(tmp_path_factory):
     """Three test pictures of 40×20, the object in the left half."""
-    root = tmp_path_factory.mktemp('birds')
-    lines = [[], [], [], []]
-    for i in range(1, 4):
-        path = f'{i:03d}.{CLASSES[i - 1]}/{i}.png'
-        file = root / 'images' / path
-        file.parent.mkdir(parents=True)
-        cv2.imwrite(str(file), blobs(40, 20, i))
-        for name, line in zip(
-            lines, (path, f'{i}', '0', '0.0 0.0 20.0 20.0'), strict=True
-        ):
-            name.append(f'{i} {line}')
-    names = ('images', 'image_class_labels', 'train_test_split')
-    for name, content in zip((*names, 'bounding_boxes'), lines, strict=True):
-        (root / f'{name}.txt').write_text('\n'.join(content) + '\n')
-    classes = [f'{i + 1} {name}' for i, name in enumerate(CLASSES)]
-    (root / 'classes.txt').write_text('\n'.join(classes) + '\n')
-    return root
+    return write_cub(
+        tmp_path_factory.mktemp('birds'),
+        [(label, False, 40, 20) for label in (1, 2, 3)],
+        bounding_boxes='0.0 0.0 20.0 20.0',
+    )
 
 
 @pytest.fixture
