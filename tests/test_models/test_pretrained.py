@@ -104,6 +104,58 @@ def test_whole_model_with_another_head(tmp_path) -> None:
     assert filled(model.backbone)
 
 
+def stock_model(head: dict, seed: int = 0, **init: str) -> torch.nn.Module:
+    """A CNN of mmpretrain below a head; initialised, if told from what."""
+    torch.manual_seed(seed)
+    backbone = dict(
+        type='mmpretrain.ResNet',
+        depth=18,
+        stem_channels=8,
+        base_channels=8,
+        init_cfg=dict(type='Pretrained', **init) if init else None,
+    )
+    model = MODELS.build(
+        dict(type='mmpretrain.ImageClassifier', backbone=backbone, head=head)
+    )
+    model.init_weights()
+    return model
+
+
+CAM = dict(type='CAMHead', in_channels=64, num_classes=2)
+
+
+def test_stock_backbone(tmp_path) -> None:
+    """It is none of ours, and does not know the head that is."""
+    state = stock_model(CAM).state_dict()
+    backbone = {k: v for k, v in state.items() if k.startswith('backbone.')}
+    file = save(tmp_path, backbone)
+    model = stock_model(CAM, seed=1, checkpoint=file, prefix='backbone')
+    for name, value in backbone.items():
+        torch.testing.assert_close(model.state_dict()[name], value)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'conv1.weight': torch.ones(8, 3, 5, 5)}, r'conv1\.weight is \(8'),
+        ({'layer2.0.conv1.weight': None}, r'1 missing: layer2\.0\.conv1\.w'),
+        ({'layer5.0.weight': torch.ones(3)}, r'1 not expected: layer5\.0'),
+        (None, r"0 of 120 fit.*without 'trunk\.' .* 120 would fit.*prefix="),
+    ],
+)
+def test_stock_backbone_that_does_not_fit(tmp_path, change, words) -> None:
+    state = dict(stock_model(CAM).backbone.state_dict())
+    if change is None:
+        state = {f'trunk.{name}': value for name, value in state.items()}
+    state |= change or {}
+    file = save(tmp_path, {k: v for k, v in state.items() if v is not None})
+    with pytest.raises(ValueError, match=rf'given\.pth: .*{words}'):
+        stock_model(CAM, checkpoint=file)
+    # A model of others is initialised as MMEngine does.
+    others = dict(type='LinearClsHead', in_channels=64, num_classes=2)
+    stock_model(others, checkpoint=file)
+
+
 def test_models_of_others_are_left_alone(tmp_path) -> None:
     file = save(tmp_path, {'other': torch.ones(3)})
     model = MODELS.build(

@@ -15,6 +15,11 @@ _CURE = (
     'init_cfg takes prefix=... to name the part of a file that is meant; '
     'init_cfg=None trains from random weights'
 )
+_CURE_TIMM = (
+    "; TIMMBackbone reads files with timm's own names by checkpoint_path=..."
+)
+# Where MMEngine records how parameters were set, which are its other keys.
+_PENDING = 'pretrained parts of others'
 
 
 @WEIGHT_INITIALIZERS.register_module(name='Pretrained', force=True)
@@ -22,7 +27,9 @@ class FittingPretrainedInit(PretrainedInit):
     """MMEngine's initialiser; models of this project must be filled.
 
     MMEngine loads what fits, and trains on even where nothing does. Models
-    that have no part of this project are initialised as ever.
+    that have no part of this project are initialised as ever. A backbone
+    does not know what it is part of: those of others load as ever, and
+    :meth:`check_model`, which this project's heads call, looks again.
     """
 
     def __call__(self, module: nn.Module) -> None:
@@ -36,9 +43,35 @@ class FittingPretrainedInit(PretrainedInit):
             ValueError: If other weights are missing, too many, or of another
                 shape; the message names the file, names, shapes and a cure.
         """
+        in_model = hasattr(module, '_params_init_info')
         if not any(_is_ours(part) for part in module.modules()):
             super().__call__(module)
+            if in_model:
+                module._params_init_info[_PENDING][module] = self
             return
+        self._fill(module)
+        if in_model:
+            update_init_info(module, init_info=self._get_init_info())
+
+    @staticmethod
+    def check_model(part: nn.Module) -> None:
+        """Refuse what did not fit other parts of a model.
+
+        Args:
+            part (nn.Module): Of the model, in ``init_weights`` of which all
+                parts share one record.
+
+        Raises:
+            ValueError: See :meth:`__call__`.
+        """
+        pending = getattr(part, '_params_init_info', {}).pop(_PENDING, {})
+        for module, init in pending.items():
+            init._fill(module)
+
+    def _fill(self, module: nn.Module) -> None:
+        cure = _CURE
+        if type(module).__name__ == 'TIMMBackbone':
+            cure += _CURE_TIMM
         weights = self._read()
         fit = load_fitting(module, weights, self.checkpoint)
         check_fit(
@@ -47,10 +80,8 @@ class FittingPretrainedInit(PretrainedInit):
             module.state_dict(),
             self.checkpoint,
             optional=('head.',),
-            cure=_CURE,
+            cure=cure,
         )
-        if hasattr(module, '_params_init_info'):
-            update_init_info(module, init_info=self._get_init_info())
 
     def _read(self) -> dict[str, Tensor]:
         """Weights below the prefix, without it."""

@@ -11,6 +11,7 @@ from mmpretrain.models.heads import ClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from projects.scm.models.pretrained import FittingPretrainedInit
 from projects.scm.structures import Localization, check_box_cfg
 from projects.scm.utils.checks import check_positive
 
@@ -68,6 +69,15 @@ class ScoreMapHead(ClsHead):
         self.num_classes = num_classes
         self.map_topk = map_topk
         self.box_cfg = check_box_cfg(box_cfg, threshold=0.1)
+
+    def init_weights(self) -> None:
+        """As the parent; a backbone's pretrained weights must have fitted.
+
+        Raises:
+            ValueError: If those of a stock backbone did not.
+        """
+        FittingPretrainedInit.check_model(self)
+        super().init_weights()
 
     def forward(self, feats: tuple) -> Tensor:
         """Logits, shape (B, C).
