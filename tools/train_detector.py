@@ -9,7 +9,7 @@ def main() -> None:
     make_importable()
     from projects.scm.utils.upstream_scripts import check_arguments
 
-    check_arguments('train', 'mmdet', trust=False)
+    check_arguments('train', 'mmdet')
     from projects.scm.mmdet.upstream_tools import run_mmdet_tool
 
     run_mmdet_tool('train')

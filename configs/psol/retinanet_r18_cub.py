@@ -83,5 +83,14 @@ test_evaluator = [
 ]
 # The figures of validation are those of the test set: for looking only.
 train_cfg = dict(val_interval=4)
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+# Killed at any time, it resumes as if it had not been; foreign files are
+# refused. All of it is this project's.
+runner_type = 'WSOLRunner'
+default_hooks = dict(
+    checkpoint=dict(type='mmpretrain.DurableCheckpointHook', max_keep_ckpts=2),
+    checkpoint_fit=dict(type='mmpretrain.CheckpointFitHook'),
+    iteration_seed=dict(type='mmpretrain.IterationSeedHook'),
+    resume_check=dict(type='mmpretrain.ResumeCheckHook'),
+    missed_validation=dict(type='mmpretrain.MissedValidationHook'),
+)
 randomness = dict(seed=26)

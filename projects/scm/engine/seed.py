@@ -8,6 +8,10 @@ from mmengine.runner import Runner
 
 __all__ = ['run_seed', 'seed_dataloader']
 
+# By the scope that has them: detectors of mmdet are trained in another.
+_DATASET = 'mmpretrain.SeededDataset'
+_SAMPLER = 'mmpretrain.SeededSampler'
+
 
 def run_seed(runner: Runner) -> int:
     """The seed that all processes of a run share.
@@ -35,14 +39,14 @@ def seed_dataloader(dataloader: dict, seed: int) -> dict[str, Any]:
         dict[str, Any]: The same with dataset and sampler wrapped, or the
         same if they are already.
     """
-    if dataloader['dataset'].get('type') == 'SeededDataset':
+    if dataloader['dataset'].get('type') == _DATASET:
         return dataloader
     return {
         **dataloader,
         'dataset': dict(
-            type='SeededDataset', dataset=dataloader['dataset'], seed=seed
+            type=_DATASET, dataset=dataloader['dataset'], seed=seed
         ),
         'sampler': dict(
-            type='SeededSampler', sampler=dataloader['sampler'], seed=seed
+            type=_SAMPLER, sampler=dataloader['sampler'], seed=seed
         ),
     }

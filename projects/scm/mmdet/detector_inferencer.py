@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import LoadImageFromFile
-from mmdet.apis import inference_detector, init_detector
+from mmdet.apis import inference_detector
+from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from torch import nn
 
 from projects.scm.apis.backends import TORCH
+from projects.scm.apis.checkpoints import load_weights
 from projects.scm.apis.loading import load_source
 from projects.scm.apis.progress import with_progress_bar
 from projects.scm.apis.reading_ahead import default_workers, read_ahead
@@ -27,6 +32,7 @@ from projects.scm.apis.sources import (
     count_sources,
     iterate_sources,
 )
+from projects.scm.utils.config_options import read_config
 from projects.scm.visualization import PRED_COLOR, draw_boxes, write_picture
 
 DEFAULT_SCORE = 0.3
@@ -42,13 +48,13 @@ class DetectorInferencer:
         device (str | torch.device, optional): Defaults to None: an
             accelerator if there is one.
         classes (Sequence[str], optional): Names of the classes. Defaults to
-            None: those of the checkpoint.
+            None: those of the checkpoint, or else of the config.
 
     Attributes:
         classes (tuple[str, ...]): Names of the classes.
 
     Raises:
-        ValueError: If there are too few names.
+        ValueError: If the weights do not fit, or the names.
     """
 
     backend = TORCH
@@ -60,9 +66,10 @@ class DetectorInferencer:
         device: str | torch.device | None = None,
         classes: Sequence[str] | None = None,
     ) -> None:
-        self.model = init_detector(
-            config, str(checkpoint), 'random', device or get_device()
-        )
+        if not isinstance(config, Config):
+            config = read_config(config)
+        self.model = _build(config, checkpoint, classes)
+        self.model.to(device or get_device()).eval()
         known = tuple(self.model.dataset_meta['classes'])
         if classes is not None and len(classes) != len(known):
             raise ValueError(
@@ -166,3 +173,24 @@ class DetectorInferencer:
         ]
         picture = np.ascontiguousarray(image[..., ::-1])
         return draw_boxes(picture, result['bboxes'], PRED_COLOR, tags)
+
+
+def _build(
+    config: Config, checkpoint: str | PathLike, classes: Sequence[str] | None
+) -> nn.Module:
+    """A detector as mmdet's inference takes it; its weights must fit."""
+    init_default_scope('mmdet')
+    model = revert_sync_batchnorm(MODELS.build(config.model))
+    meta = load_weights(model, checkpoint)
+    names = meta.get('dataset_meta') or config.test_dataloader.dataset.get(
+        'metainfo', {}
+    )
+    names = {key.lower(): value for key, value in names.items()}
+    if 'classes' not in names and classes is None:
+        raise ValueError(
+            f'{checkpoint}: names no classes, nor does the test set of the '
+            'config; expected their names (--classes)'
+        )
+    model.cfg = config
+    model.dataset_meta = {'classes': classes, **names}
+    return model

@@ -27,6 +27,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,20 +57,7 @@ def run_upstream_tool(name: str) -> None:
         name: 'train' or 'test'.
     """
     tool = load_upstream_tool(name)
-    tool.argparse = argparse_with_trust()
-    parse_args, merge_args = tool.parse_args, tool.merge_args
-
-    def checked_parse_args() -> argparse.Namespace:
-        args = parse_args()
-        check_files(args)
-        # Configs of before version 0.2 name projects.scm alone.
-        importlib.import_module('projects.scm.register')
-        door.enter_context(trusted(getattr(args, 'trust', False)))
-        return args
-
-    from projects.scm.engine.work_folder import prepare_work_folder
-
-    told: dict[str, Any] = {}
+    merge_args = tool.merge_args
 
     def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         check_tta(cfg, args)
@@ -79,23 +67,43 @@ def run_upstream_tool(name: str) -> None:
         options = getattr(args, 'cfg_options', None)
         move_data_root(cfg, options, root)
         set_pixel_cache(cfg, options)
-        if name == 'train':
-            prepare_work_folder(cfg, load_from)
-            check_pretrained(cfg)
-        adapt_dataloaders(cfg)
-        if args.launcher != 'none' and get_device() == 'cpu':
-            adapt_to_cpu(cfg)
-            start_gloo(args.launcher, cfg)
+        settle_config(cfg, name, args.launcher, load_from)
         told.update(args=args, work_dir=cfg.work_dir)
         return cfg
 
-    tool.parse_args = checked_parse_args
+    told: dict[str, Any] = {}
     tool.merge_args = adapted_merge_args
+    with guarded(tool):
+        tool.main()
+        describe_results(told)
+
+
+@contextlib.contextmanager
+def guarded(tool: ModuleType) -> Iterator[None]:
+    """Run a tool within, on arguments that are checked.
+
+    Its files must exist, it has the option ``--trust``, without which no
+    checkpoint runs code, and its processes end together.
+
+    Args:
+        tool: With ``parse_args``, which is replaced.
+    """
+    tool.argparse = argparse_with_trust()
+    parse_args = tool.parse_args
     door = contextlib.ExitStack()
+
+    def checked_parse_args() -> argparse.Namespace:
+        args = parse_args()
+        check_files(args)
+        # Configs of before version 0.2 name projects.scm alone.
+        importlib.import_module('projects.scm.register')
+        door.enter_context(trusted(getattr(args, 'trust', False)))
+        return args
+
+    tool.parse_args = checked_parse_args
     try:
         with door:
-            tool.main()
-            describe_results(told)
+            yield
         if distributed.is_initialized():
             # No process leaves while another may still talk to it.
             distributed.barrier()
@@ -105,6 +113,33 @@ def run_upstream_tool(name: str) -> None:
             # end of the interpreter, its threads now and then abort.
             gc.collect()
             distributed.destroy_process_group()
+
+
+def settle_config(
+    cfg: Config, name: str, launcher: str, load_from: str | None
+) -> None:
+    """Adapt a config that all arguments are merged into, and check it.
+
+    Args:
+        cfg: It is changed.
+        name: 'train' or 'test'.
+        launcher: The tool's argument.
+        load_from: That of the config as it was read.
+
+    Raises:
+        FileNotFoundError: See :func:`check_pretrained`.
+        ValueError: See :func:`start_gloo`.
+        WorkFolderInUse: If another training writes into the work folder.
+    """
+    from projects.scm.engine.work_folder import prepare_work_folder
+
+    if name == 'train':
+        prepare_work_folder(cfg, load_from)
+        check_pretrained(cfg)
+    adapt_dataloaders(cfg)
+    if launcher != 'none' and get_device() == 'cpu':
+        adapt_to_cpu(cfg)
+        start_gloo(launcher, cfg)
 
 
 def describe_results(told: dict[str, Any]) -> None:
@@ -126,24 +161,30 @@ def describe_results(told: dict[str, Any]) -> None:
     )
 
 
-def load_upstream_tool(name: str) -> ModuleType:
-    """Import a command line tool of mmpretrain as a module of its own.
+def load_upstream_tool(
+    name: str,
+    package: str = 'mmpretrain',
+    parts: tuple[str, ...] = _SCRIPT_PARTS,
+) -> ModuleType:
+    """Import a command line tool of a package as a module of its own.
 
     Args:
         name: Its name, without ``.py``.
+        package: 'mmpretrain' or 'mmdet'.
+        parts: What is used of it.
 
     Raises:
         FileNotFoundError: If there is no such tool.
         AttributeError: If the script is not built as it was known to be.
     """
-    file = find_upstream_tool(name)
-    spec = importlib.util.spec_from_file_location(f'mmpretrain_{name}', file)
+    file = find_upstream_tool(name, package)
+    spec = importlib.util.spec_from_file_location(f'{package}_{name}', file)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    missing = [part for part in _SCRIPT_PARTS if not hasattr(tool, part)]
+    missing = [part for part in parts if not hasattr(tool, part)]
     if missing:
         raise AttributeError(
-            f'{file} has no {", ".join(missing)}: this version of mmpretrain '
+            f'{file} has no {", ".join(missing)}: this version of {package} '
             'is not supported'
         )
     return tool
