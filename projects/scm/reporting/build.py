@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from projects.scm.reporting.learning import read_learning
+from projects.scm.reporting.masks import find_masks, read_outline
 from projects.scm.reporting.measures import (
     build_plan,
     measure_run,
@@ -86,6 +87,7 @@ def build_report(
         )
     plan = build_plan(protocol, threshold)
     runs = align_runs([load_records(path) for path in results], names)
+    runs = [find_masks(run, data_root) for run in runs]
     first = runs[0]
     named = read_class_names(classes) if classes else folder_names(first)
     paths = locate([record.img_path for record in first], data_root)
@@ -110,6 +112,7 @@ def build_report(
             measures=measures,
             classes=named,
             thumbnails=thumbnails,
+            outlines=[read_outline(r, plan.frame_size_wh) for r in first],
             ious=plan.iou_thresholds,
             cards=cards,
             learning=[

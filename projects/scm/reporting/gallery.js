@@ -96,7 +96,7 @@ function render() {
       type: 'button', id: 'clear',
       onclick: () => change({ text: '', label: '', kinds: '', bin: '', differ: 0 }),
     }, 'Show all') : ''),
-    DATA.hasBoxes ? key(DATA.gtColor, 'annotated') : '', ...RUNS.map((r) => key(r.color, r.name)));
+    DATA.hasBoxes || DATA.hasMasks ? key(DATA.gtColor, 'annotated') : '', ...RUNS.map((r) => key(r.color, r.name)));
 }
 
 function openDetail(position) {

@@ -12,15 +12,17 @@ from projects.scm.evaluation.functional import (
     PROTOCOLS,
     CutBoxes,
     EvaluationPlan,
+    PixelFigures,
     Summary,
     boxes_at_cuts,
     classify_boxes,
     otsu_cut,
-    record_localization,
     summarize,
+    summarize_pixels,
     threshold_cuts,
     threshold_spec,
 )
+from projects.scm.evaluation.metrics.samples import record_found
 from projects.scm.reporting.records import Record
 from projects.scm.structures import (
     as_array,
@@ -68,6 +70,8 @@ class RunMeasures(NamedTuple):
     """uint8 (n, T): kinds at each of them."""
     frame_wh: tuple[int, int]
     """Width and height of the frame."""
+    pixels: PixelFigures | None = None
+    """Against masks, where the images have some."""
 
     @property
     def has_boxes(self) -> bool:
@@ -145,7 +149,7 @@ def measure_run(
     kept, evaluated = [], []
     for record in records:
         kept.append(record)
-        evaluated.append(record_localization(plan, record.found, record.truth))
+        evaluated.append(record_found(plan, record.found, record.truth))
     main, *others = summarize(plan, evaluated)
     taus = np.asarray(taus, np.float64)
     threshold = _shown_threshold(plan, main)
@@ -178,6 +182,7 @@ def measure_run(
         swept_ious=np.rint(ious[:, :, 1:] * 10000).astype(np.uint16),
         swept_kinds=kinds[:, 1:],
         frame_wh=plan.frame_size_wh,
+        pixels=summarize_pixels(evaluated),
     )
 
 

@@ -82,6 +82,8 @@ class Page(NamedTuple):
     """WebP files, one an image."""
     ious: Sequence[float]
     """Overlaps that were evaluated."""
+    outlines: Sequence[str] = ()
+    """Of each image's mask, in the frame; none, or empty, without masks."""
     cards: Sequence[RunCard] = ()
     """How each run came about."""
     learning: Sequence[Learning | None] = ()
@@ -133,7 +135,11 @@ def render_page(page: Page) -> str:
     return template.substitute(
         title=html.escape(page.title),
         verdict=html.escape(
-            verdict([m.main for m in page.measures], page.names)
+            verdict(
+                [m.main for m in page.measures],
+                page.names,
+                [m.pixels for m in page.measures],
+            )
         ),
         lead=html.escape(_lead(page)),
         summary=summary_table(
@@ -141,6 +147,7 @@ def render_page(page: Page) -> str:
             page.names,
             [_css(color) for color in RUN_COLORS[: len(page.names)]],
             page.num_classes,
+            [m.pixels for m in page.measures],
         ),
         about=_about(page),
         style=here.joinpath('page.css').read_text('utf-8'),
@@ -166,6 +173,7 @@ def _data(page: Page) -> dict:
     paths = _short_paths(page.runs[0])
     first = page.measures[0]
     curves = _curves(first, page.ious, page.num_classes)
+    outlines = page.outlines or [''] * len(paths)
     kinds = KINDS if first.has_boxes else CLASS_KINDS
     return {
         'images': [
@@ -174,8 +182,11 @@ def _data(page: Page) -> dict:
                 *record.size_wh,
                 record.gt_label,
                 np.round(record.gt_bboxes, 1).tolist(),
+                outline,
             ]
-            for path, record in zip(paths, page.runs[0], strict=True)
+            for path, record, outline in zip(
+                paths, page.runs[0], outlines, strict=True
+            )
         ],
         'classes': {
             label: page.classes[label]
@@ -195,6 +206,7 @@ def _data(page: Page) -> dict:
         'ious': page.ious,
         'classMeasures': list(_per_class(0, page)),
         'hasBoxes': first.has_boxes,
+        'hasMasks': first.pixels is not None,
         'protocol': first.main.protocol.name,
         'floors': _floors(first),
         'taus': np.round(first.taus, 4).tolist(),
@@ -389,10 +401,11 @@ def _lead(page: Page) -> str:
             for tau, name in zip(taus, page.names, strict=True)
         )
     if not summary.figures:
+        masks = 'with masks, ' if page.measures[0].pixels else ''
         return (
-            f'{several}{len(page.runs[0])} images without annotated boxes. '
-            f'Boxes below are those of protocol {summary.protocol.name}: '
-            f'τ {shown}; the slider moves it.'
+            f'{several}{len(page.runs[0])} images {masks}without annotated '
+            f'boxes. Boxes below are those of protocol '
+            f'{summary.protocol.name}: τ {shown}; the slider moves it.'
         )
     return (
         f'{several}{len(page.runs[0])} images. Boxes, overlaps and errors '

@@ -43,9 +43,18 @@ function boxNode(box, color, image) {
   });
 }
 
+// The outline of a mask, in the frame of the evaluation.
+function maskNode(d) {
+  const [width, height] = DATA.frame;
+  return el('svg', {
+    class: 'mask', viewBox: `-.5 -.5 ${width} ${height}`,
+    preserveAspectRatio: 'none', 'aria-hidden': true,
+  }, el('path', { class: 'rim', d }), el('path', { d, stroke: DATA.gtColor }));
+}
+
 // A frame that keeps the picture's aspect; fill() draws, empty() frees.
 function picture(i, heatRun, boxRuns, square) {
-  const image = IMAGES[i], [, width, height, , truth] = image;
+  const image = IMAGES[i], [, width, height, , truth, mask] = image;
   const share = square && width < height ? (100 * width) / height : 100;
   const length = square ? `${share}%` : `min(100%, 62dvh * ${width / height})`;
   const pic = el('div', {
@@ -65,6 +74,7 @@ function picture(i, heatRun, boxRuns, square) {
       pic.append(
         el('img', { src: thumb(i), alt: '', decoding: 'async' }),
         heatCanvas(view(heatRun, i, state.of).map));
+      if (mask) pic.append(maskNode(mask));
       for (const box of truth) pic.append(boxNode(box, DATA.gtColor, image));
       for (const run of boxRuns) {
         pic.append(boxNode(view(run, i, state.of).box, run.color, image));

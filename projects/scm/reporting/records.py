@@ -126,8 +126,10 @@ def align_runs(
             )
         ordered = [by_path[record.img_path] for record in first]
         for mine, other in zip(first, ordered, strict=True):
-            same = mine.gt_label == other.gt_label and np.array_equal(
-                mine.gt_bboxes, other.gt_bboxes
+            same = (
+                mine.gt_label == other.gt_label
+                and np.array_equal(mine.gt_bboxes, other.gt_bboxes)
+                and (mine.truth.masks is None) == (other.truth.masks is None)
             )
             if not same:
                 raise ValueError(

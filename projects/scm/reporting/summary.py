@@ -10,6 +10,7 @@ from projects.scm.evaluation.functional import (
     Figure,
     Interval,
     Measure,
+    PixelFigures,
     Summary,
     paired_bootstrap,
 )
@@ -49,6 +50,12 @@ INTERVALS_NOTE = (
     'holds 0 may be chance.'
 )
 
+MASKS_NOTE = (
+    'Masks: pixels of all images together. Everything as foreground has '
+    '{full:.2f} in both; squares around the centre have {pxap:.2f} and '
+    '{iou:.2f}.'
+)
+
 BEST_NOTE = '● is the largest of a row.'
 
 
@@ -57,12 +64,18 @@ def is_trivial(key: str, num_classes: int) -> bool:
     return 'top5' in key and num_classes < 6
 
 
-def verdict(summaries: Sequence[Summary], names: Sequence[str]) -> str:
+def verdict(
+    summaries: Sequence[Summary],
+    names: Sequence[str],
+    pixels: Sequence[PixelFigures | None] = (),
+) -> str:
     """What the page shows, in one sentence.
 
     Args:
         summaries (Sequence[Summary]): Of the protocol in front, of each run.
         names (Sequence[str]): Of the runs.
+        pixels (Sequence[PixelFigures | None]): Against masks, of each run.
+            Defaults to ().
 
     Returns:
         str: Text.
@@ -82,6 +95,11 @@ def verdict(summaries: Sequence[Summary], names: Sequence[str]) -> str:
             f'{each([f.value for f in figures])} of {first.num_images} boxes '
             'right; a centred square: '
             f'{figures[0].floor_centred_square:.0f} %.'
+        )
+    if any(pixels):
+        return (
+            f'PxAP {each([p.pxap for p in pixels])}; squares around the '
+            f'centre: {pixels[0].centred_pxap:.0f} %.'
         )
     if not first.classification:
         return NO_BOXES
@@ -118,6 +136,7 @@ def summary_table(
     names: Sequence[str],
     colors: Sequence[str],
     num_classes: int,
+    pixels: Sequence[PixelFigures | None] = (),
 ) -> str:
     """The table as HTML, a column a run, with notes.
 
@@ -126,6 +145,8 @@ def summary_table(
         names (Sequence[str]): Of the runs.
         colors (Sequence[str]): CSS colours of the runs.
         num_classes (int): Below six, figures of five classes are left out.
+        pixels (Sequence[PixelFigures | None]): Against masks, of each run.
+            Defaults to ().
 
     Returns:
         str: HTML.
@@ -146,6 +167,16 @@ def summary_table(
                 continue
             row = _figure_row(key, measure, of_runs, intervals[key])
             (main if is_main else detail).append(row)
+    masks_note = ''
+    if any(pixels):
+        main += _mask_rows(pixels, width)
+        masks_note = _note(
+            MASKS_NOTE.format(
+                full=pixels[0].full_image,
+                pxap=pixels[0].centred_pxap,
+                iou=pixels[0].centred_iou,
+            )
+        )
     head = ''.join(
         f'<th scope="col"><span class="swatch" style="background:{color}">'
         f'</span>{html.escape(name)}</th>'
@@ -155,13 +186,18 @@ def summary_table(
     if len(names) > 1:
         intervals_note += f' {BEST_NOTE}'
     if not boxed:
-        return _table(head, main) + _note(NO_BOXES) + _note(intervals_note)
+        return (
+            _table(head, main)
+            + (masks_note or _note(NO_BOXES))
+            + _note(intervals_note)
+        )
     oracle = any(run[0].choice.type == 'oracle' for run in summaries)
     return (
         _table(head, main)
         + _note(intervals_note)
         + (_note(ORACLE_NOTE) if oracle else '')
         + _note(_floors_text(summaries[0]))
+        + masks_note
         + '<details><summary>At the other overlaps</summary>'
         + _table(head, detail)
         + '</details>'
@@ -206,11 +242,34 @@ def _band(summary: Summary, width: int) -> str:
         f'{protocol.interpolation} maps, thresholds in steps of '
         f'{protocol.step:g}'
     )
+    return _band_row(f'Protocol {protocol.name}', text, width)
+
+
+def _band_row(name: str, text: str, width: int) -> str:
     return (
-        f'<tr class="band"><th colspan="{width}" scope="rowgroup">Protocol '
-        f'{html.escape(protocol.name)}<small>{html.escape(text)}</small>'
-        '</th></tr>'
+        f'<tr class="band"><th colspan="{width}" scope="rowgroup">'
+        f'{html.escape(name)}<small>{html.escape(text)}</small></th></tr>'
     )
+
+
+def _mask_rows(pixels: Sequence[PixelFigures], width: int) -> list[str]:
+    """Figures of pixels, one run a column."""
+    taus = [f'τ {found.threshold:.3g}, oracle' for found in pixels]
+    return [
+        _band_row('Masks', 'map of the true class, pixel by pixel', width),
+        _row(
+            'PxAP',
+            'area under precision and recall, all thresholds',
+            [found.pxap for found in pixels],
+            [''] * len(pixels),
+        ),
+        _row(
+            'Pixel IoU',
+            'at the threshold that is best for these images',
+            [found.peak_pixel_iou for found in pixels],
+            taus,
+        ),
+    ]
 
 
 def _intervals(

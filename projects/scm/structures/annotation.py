@@ -22,6 +22,11 @@ class MaskFiles(NamedTuple):
     ignored: str | None = None
     above: float = 0.5
 
+    @property
+    def files(self) -> list[str]:
+        """All of them."""
+        return [*self.objects, *([self.ignored] if self.ignored else [])]
+
 
 class Annotation(NamedTuple):
     """What a data sample knows of the truth.

@@ -65,7 +65,26 @@ def record_sample(
         'localization needs a head that predicts score maps',
     )
     found.check_geometry()
-    truth = Annotation.from_mapping(sample)
+    return record_found(plan, found, Annotation.from_mapping(sample))
+
+
+def record_found(
+    plan: EvaluationPlan, found: Localization, truth: Annotation
+) -> ImageRecord:
+    """Reduce a prediction to numbers, by boxes and, if there are, by masks.
+
+    Args:
+        plan (EvaluationPlan): What to compute.
+        found (Localization): What was predicted.
+        truth (Annotation): The truth.
+
+    Returns:
+        ImageRecord: Numbers of the image.
+
+    Raises:
+        ValueError: If something is missing or wrong, also in a mask.
+        FileNotFoundError: If a mask is missing.
+    """
     record = record_localization(plan, found, truth)
     if truth.masks is not None:
         record.pixels = record_masks(
@@ -99,17 +118,34 @@ record_pixels`.
         FileNotFoundError: If there is no such file.
         ValueError: If a mask does not decode.
     """
+    return record_pixels(
+        score_map, *read_masks(masks, name), frame_size_wh, masks.above
+    )
+
+
+def read_masks(
+    masks: MaskFiles, name: str
+) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Read the masks of an image.
+
+    Args:
+        masks (MaskFiles): The files.
+        name (str): The image, for messages.
+
+    Returns:
+        tuple: Those of the objects, uint8 (h, w) each, and what is not
+        judged, or None.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If one does not decode.
+    """
 
     def read(path: str) -> np.ndarray:
         return decode_mask(get(path), f'{path}: mask of {name}')
 
-    return record_pixels(
-        score_map,
-        [read(path) for path in masks.objects],
-        None if masks.ignored is None else read(masks.ignored),
-        frame_size_wh,
-        masks.above,
-    )
+    ignored = None if masks.ignored is None else read(masks.ignored)
+    return [read(path) for path in masks.objects], ignored
 
 
 def record_detection(
