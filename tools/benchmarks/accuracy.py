@@ -25,6 +25,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable, run
 
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--images', type=int, default=500)
+    parser.add_argument('--enlarged', type=float, default=1, metavar='FACTOR')
+    parser.add_argument('--data-root', help="instead of the config's")
+    parser.add_argument('--out', type=Path, help='JSON file to write')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
 make_importable()
 
 import numpy as np  # noqa: E402
@@ -143,17 +162,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict]:
 
 def main() -> None:
     """Run the comparison."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
-    parser.add_argument('--images', type=int, default=500)
-    parser.add_argument('--enlarged', type=float, default=1, metavar='FACTOR')
-    parser.add_argument('--data-root', help="instead of the config's")
-    parser.add_argument('--out', type=Path, help='JSON file to write')
-    args = parser.parse_args()
+    args = parse_args()
     record = dict(
         benchmark='accuracy',
         options=dict(enlarged=args.enlarged),

@@ -17,7 +17,34 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser_of_steps(__doc__, batch_size=16)
+    parser.add_argument(
+        '--grid',
+        type=int,
+        nargs='+',
+        default=[14],
+        metavar='N',
+        help='patches along a side (default: 14)',
+    )
+    parser.add_argument(
+        '--accuracy',
+        action='store_true',
+        help='fp32 gradients against fp64, in the base case',
+    )
+    parser.add_argument(
+        '--seeds', type=int, default=8, help='of --accuracy (default: 8)'
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
 
 make_importable()
 
@@ -168,24 +195,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Run the benchmark."""
-    parser = reporting.make_parser(__doc__, batch_size=16)
-    parser.add_argument(
-        '--grid',
-        type=int,
-        nargs='+',
-        default=[14],
-        metavar='N',
-        help='patches along a side (default: 14)',
-    )
-    parser.add_argument(
-        '--accuracy',
-        action='store_true',
-        help='fp32 gradients against fp64, in the base case',
-    )
-    parser.add_argument(
-        '--seeds', type=int, default=8, help='of --accuracy (default: 8)'
-    )
-    args = parser.parse_args()
+    args = parse_args()
     record = (
         reporting.read_record(args.source) if args.source else measure(args)
     )

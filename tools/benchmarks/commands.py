@@ -7,7 +7,6 @@ a ratio is the median of the ratios within the rounds. The processor's time is
 told beside the clock's: it hardly depends on what else the machine does.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -31,30 +30,6 @@ class Command(NamedTuple):
 
     arguments: Sequence[str]
     checkout: Path = REPO
-
-
-def make_parser(description: str, images: int) -> argparse.ArgumentParser:
-    """A parser with the arguments of all benchmarks of commands."""
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        '--images',
-        type=int,
-        nargs='+',
-        default=[images],
-        metavar='N',
-        help=f'(default: {images})',
-    )
-    parser.add_argument(
-        '--repeats', type=int, default=3, help='rounds (default: 3)'
-    )
-    parser.add_argument('--out', type=Path, help='JSON file to write')
-    parser.add_argument(
-        '--plot', type=Path, metavar='FOLDER', help='draw a figure there'
-    )
-    return parser
 
 
 def run_command(command: Command) -> dict[str, Any]:

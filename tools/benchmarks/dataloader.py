@@ -32,15 +32,66 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 IMAGENET_TRAIN = 1_281_167
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--config',
+        default=str(CONFIGS / '_base_' / 'datasets' / 'cub_224.py'),
+        help='config of a set in CUB layout; defaults to that of CUB at 224',
+    )
+    parser.add_argument(
+        '--images', type=int, default=256, help='an epoch; defaults to 256'
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=[500, 375],
+        metavar=('WIDTH', 'HEIGHT'),
+        help='of the photographs; defaults to 500 375',
+    )
+    parser.add_argument('--batch-size', type=int, default=64)
+    parser.add_argument(
+        '--workers',
+        type=int,
+        nargs='+',
+        default=sorted({0, 1, 2, os.cpu_count() or 1}),
+        help='numbers of workers; default to 0, 1, 2 and the cores',
+    )
+    parser.add_argument(
+        '--repeats', type=int, default=3, help='epochs; defaults to 3'
+    )
+    parser.add_argument(
+        '--list-rows',
+        type=int,
+        default=IMAGENET_TRAIN,
+        help=f'rows of a list, 0 for none; defaults to {IMAGENET_TRAIN}',
+    )
+    parser.add_argument('--out', type=Path, help='JSON file to write')
+    parser.add_argument(
+        '--plot', type=Path, metavar='FOLDER', help='draw a figure there'
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
+import numpy as np  # noqa: E402
+from PIL import Image  # noqa: E402
+
 MEGA = 1e6
 
 
@@ -372,52 +423,6 @@ def plot_rates(file: Path, rates: list[dict]) -> None:
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize='small')
     save_figure(figure, file)
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        '--config',
-        default=str(CONFIGS / '_base_' / 'datasets' / 'cub_224.py'),
-        help='config of a set in CUB layout; defaults to that of CUB at 224',
-    )
-    parser.add_argument(
-        '--images', type=int, default=256, help='an epoch; defaults to 256'
-    )
-    parser.add_argument(
-        '--size',
-        type=int,
-        nargs=2,
-        default=[500, 375],
-        metavar=('WIDTH', 'HEIGHT'),
-        help='of the photographs; defaults to 500 375',
-    )
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument(
-        '--workers',
-        type=int,
-        nargs='+',
-        default=sorted({0, 1, 2, os.cpu_count() or 1}),
-        help='numbers of workers; default to 0, 1, 2 and the cores',
-    )
-    parser.add_argument(
-        '--repeats', type=int, default=3, help='epochs; defaults to 3'
-    )
-    parser.add_argument(
-        '--list-rows',
-        type=int,
-        default=IMAGENET_TRAIN,
-        help=f'rows of a list, 0 for none; defaults to {IMAGENET_TRAIN}',
-    )
-    parser.add_argument('--out', type=Path, help='JSON file to write')
-    parser.add_argument(
-        '--plot', type=Path, metavar='FOLDER', help='draw a figure there'
-    )
-    return parser.parse_args()
 
 
 def main() -> None:

@@ -25,12 +25,46 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, features
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('photographs', type=Path, help='folder of JPEGs')
+    parser.add_argument(
+        '--images', type=int, default=200, help='defaults to 200'
+    )
+    parser.add_argument(
+        '--enlarged',
+        type=float,
+        nargs='+',
+        default=[1.0],
+        metavar='FACTOR',
+        help='sizes to measure; defaults to 1, the files as they are',
+    )
+    parser.add_argument(
+        '--repeats', type=int, default=7, help='rounds; defaults to 7'
+    )
+    parser.add_argument(
+        '--turbojpeg',
+        metavar='FILE',
+        help="libjpeg-turbo's library, where PyTurboJPEG does not find it",
+    )
+    parser.add_argument('--out', type=Path, help='JSON file to write')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
+import numpy as np  # noqa: E402
+from PIL import Image, features  # noqa: E402
 
 SIZE = (256, 256)
 Decode = Callable[[bytes], np.ndarray]
@@ -239,36 +273,6 @@ def enlarge(content: bytes, factor: float, quality: int) -> bytes:
     stream = io.BytesIO()
     large.save(stream, 'JPEG', quality=quality)
     return stream.getvalue()
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('photographs', type=Path, help='folder of JPEGs')
-    parser.add_argument(
-        '--images', type=int, default=200, help='defaults to 200'
-    )
-    parser.add_argument(
-        '--enlarged',
-        type=float,
-        nargs='+',
-        default=[1.0],
-        metavar='FACTOR',
-        help='sizes to measure; defaults to 1, the files as they are',
-    )
-    parser.add_argument(
-        '--repeats', type=int, default=7, help='rounds; defaults to 7'
-    )
-    parser.add_argument(
-        '--turbojpeg',
-        metavar='FILE',
-        help="libjpeg-turbo's library, where PyTurboJPEG does not find it",
-    )
-    parser.add_argument('--out', type=Path, help='JSON file to write')
-    return parser.parse_args()
 
 
 def describe_setup(names: list[str]) -> dict[str, Any]:

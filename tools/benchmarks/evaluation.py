@@ -18,41 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-sys.path.insert(0, str(ROOT / 'tests' / 'test_evaluation'))
-
-import _repo_path  # noqa: E402
-
-_repo_path.make_importable()
-
-import cv2  # noqa: E402
-
-from projects.scm.evaluation.functional import (  # noqa: E402
-    EvaluationPlan,
-    Measure,
-    boxes_at_thresholds,
-    get_protocol,
-    record_image,
-    summarize,
-)
-from projects.scm.utils import write_json  # noqa: E402
-
-try:
-    from literal_loop import loop_boxes, loop_counts
-    from map_zoo import KINDS
-except ModuleNotFoundError as error:
-    raise SystemExit(
-        f'{error}: run this in a checkout, {ROOT} has no tests'
-    ) from error
-
-SIZE = 224
-IOUS = (0.3, 0.5, 0.7)
-CONTOURS = ('largest', 'all')
-# Thousands of contours at every threshold: they would outweigh all others.
-HEAVY = ('noise', 'checkerboard', 'few_levels')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -80,9 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--thresholds', type=int, nargs='+', default=[1000, 100]
     )
-    parser.add_argument(
-        '--kinds', nargs='+', choices=KINDS, default=list(KINDS)
-    )
+    parser.add_argument('--kinds', nargs='+', help='of maps; defaults to all')
     parser.add_argument(
         '--score-maps',
         type=Path,
@@ -92,11 +56,49 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--verify', type=int, default=0, help='further maps to compare on'
     )
     parser.add_argument(
-        '--verify-size', type=int, default=SIZE, help='their side in pixels'
+        '--verify-size', type=int, default=224, help='their side in pixels'
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', type=Path, help='write the figures here')
     return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
+sys.path.insert(0, str(ROOT / 'tools'))
+sys.path.insert(0, str(ROOT / 'tests' / 'test_evaluation'))
+
+import _repo_path  # noqa: E402
+
+_repo_path.make_importable()
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from projects.scm.evaluation.functional import (  # noqa: E402
+    EvaluationPlan,
+    Measure,
+    boxes_at_thresholds,
+    get_protocol,
+    record_image,
+    summarize,
+)
+from projects.scm.utils import write_json  # noqa: E402
+
+try:
+    from literal_loop import loop_boxes, loop_counts
+    from map_zoo import KINDS
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f'{error}: run this in a checkout, {ROOT} has no tests'
+    ) from error
+
+SIZE = 224
+IOUS = (0.3, 0.5, 0.7)
+CONTOURS = ('largest', 'all')
+# Thousands of contours at every threshold: they would outweigh all others.
+HEAVY = ('noise', 'checkerboard', 'few_levels')
 
 
 def use_one_core() -> None:
@@ -300,11 +302,17 @@ def verify(
 def main(argv: list[str] | None = None) -> None:
     """Run the comparisons."""
     args = parse_args(argv)
+    kinds = args.kinds or list(KINDS)
+    if unknown := set(kinds) - set(KINDS):
+        raise SystemExit(
+            f'--kinds: expected some of {", ".join(KINDS)}, got '
+            f'{", ".join(sorted(unknown))}'
+        )
     use_one_core()
     rng = np.random.default_rng(args.seed)
     maps = {
         kind: [KINDS[kind](rng, SIZE) for _ in range(args.maps)]
-        for kind in args.kinds
+        for kind in kinds
     }
     if args.score_maps:
         maps['real'] = read_maps(args.score_maps, args.maps)
@@ -312,7 +320,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = time_boxes(maps, args.thresholds, args.repeats, args.patience)
     rows.append(time_evaluator(make_images(rng, args.images), args.repeats))
     if args.verify:
-        verify(rng, args.kinds, args.verify, args.verify_size)
+        verify(rng, kinds, args.verify, args.verify_size)
     if args.json:
         report = {
             'opencv': cv2.__version__,

@@ -16,7 +16,19 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser_of_steps(__doc__, batch_size=1)
+    arguments.add_model_arguments(parser)
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
 
 make_importable()
 
@@ -90,9 +102,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Run the benchmark."""
-    parser = reporting.make_parser(__doc__, batch_size=1)
-    reporting.add_model_arguments(parser)
-    args = parser.parse_args()
+    args = parse_args()
     record = (
         reporting.read_record(args.source) if args.source else measure(args)
     )

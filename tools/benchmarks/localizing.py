@@ -26,7 +26,36 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser_of_commands(__doc__, images=500)
+    parser.add_argument('photographs', type=Path, help='folder')
+    parser.add_argument(
+        '--before', type=Path, required=True, help='the earlier checkout'
+    )
+    parser.add_argument(
+        '--model',
+        type=Path,
+        required=True,
+        help='config, that of each checkout where the path is relative',
+    )
+    parser.add_argument('--checkpoint', type=Path, help='else random weights')
+    parser.add_argument('--enlarged', type=float, default=1, metavar='FACTOR')
+    parser.add_argument(
+        '--backends',
+        nargs='+',
+        default=['torch', 'onnxruntime'],
+        help="of this checkout; 'onnxruntime int8' is one, too",
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
 
 make_importable()
 
@@ -132,26 +161,7 @@ def measure(args: argparse.Namespace, folder: Path) -> list[dict]:
 
 def main() -> None:
     """Run the benchmark."""
-    parser = commands.make_parser(__doc__, images=500)
-    parser.add_argument('photographs', type=Path, help='folder')
-    parser.add_argument(
-        '--before', type=Path, required=True, help='the earlier checkout'
-    )
-    parser.add_argument(
-        '--model',
-        type=Path,
-        required=True,
-        help='config, that of each checkout where the path is relative',
-    )
-    parser.add_argument('--checkpoint', type=Path, help='else random weights')
-    parser.add_argument('--enlarged', type=float, default=1, metavar='FACTOR')
-    parser.add_argument(
-        '--backends',
-        nargs='+',
-        default=['torch', 'onnxruntime'],
-        help="of this checkout; 'onnxruntime int8' is one, too",
-    )
-    args = parser.parse_args()
+    args = parse_args()
     record = dict(
         benchmark='localizing',
         options=dict(repeats=args.repeats, enlarged=args.enlarged),

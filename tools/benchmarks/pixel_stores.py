@@ -18,7 +18,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--images', type=int, default=500, help='defaults to 500'
+    )
+    parser.add_argument(
+        '--repeats', type=int, default=9, help='rounds; defaults to 9'
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
+import numpy as np  # noqa: E402
 
 SHAPE = (256, 256, 3)
 Read = Callable[[int], np.ndarray]
@@ -56,17 +75,7 @@ def open_lmdb(folder: Path, pixels: np.ndarray) -> Read:
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        '--images', type=int, default=500, help='defaults to 500'
-    )
-    parser.add_argument(
-        '--repeats', type=int, default=9, help='rounds; defaults to 9'
-    )
-    args = parser.parse_args()
+    args = parse_args()
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (args.images, *SHAPE), dtype=np.uint8)
     order = list(range(args.images))

@@ -29,6 +29,40 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable
 
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--kills', type=int, default=60)
+    parser.add_argument('--full-disks', type=int, default=20)
+    parser.add_argument(
+        '--writer-kills',
+        type=int,
+        default=60,
+        help='half as many full disks of writers are tried as well',
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='JSON file of the record, written again after every case',
+    )
+    parser.add_argument(
+        '--join',
+        type=Path,
+        nargs='+',
+        metavar='FILE',
+        help='only add up the records of several runs, of other seeds each',
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
 make_importable()
 
 import projects.scm.register  # noqa: E402, F401, I001  before mmpretrain
@@ -55,32 +89,7 @@ from projects.scm.utils import write_json  # noqa: E402
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('--kills', type=int, default=60)
-    parser.add_argument('--full-disks', type=int, default=20)
-    parser.add_argument(
-        '--writer-kills',
-        type=int,
-        default=60,
-        help='half as many full disks of writers are tried as well',
-    )
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--out',
-        type=Path,
-        help='JSON file of the record, written again after every case',
-    )
-    parser.add_argument(
-        '--join',
-        type=Path,
-        nargs='+',
-        metavar='FILE',
-        help='only add up the records of several runs, of other seeds each',
-    )
-    args = parser.parse_args()
+    args = parse_args()
     if args.join:
         record = join([json.loads(path.read_text()) for path in args.join])
         print(table(record))

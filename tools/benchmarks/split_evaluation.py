@@ -14,13 +14,31 @@ to it, that of the records. Each checkout works in processes of its own, in
 turns, on one thread, without imports and compiling. Figures have to be equal.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser_of_commands(__doc__, images=50_000)
+    parser.add_argument(
+        '--before', type=Path, required=True, help='the earlier checkout'
+    )
+    parser.add_argument(
+        '--drawn', type=int, default=200, help='images (default: 200)'
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
 
 make_importable()
 
@@ -77,14 +95,7 @@ print(json.dumps(found))
 
 def main() -> None:
     """Run the benchmark."""
-    parser = commands.make_parser(__doc__, images=50_000)
-    parser.add_argument(
-        '--before', type=Path, required=True, help='the earlier checkout'
-    )
-    parser.add_argument(
-        '--drawn', type=int, default=200, help='images (default: 200)'
-    )
-    args = parser.parse_args()
+    args = parse_args()
     words = ['-c', WORK, args.drawn, *args.images]
     runs = {
         BEFORE: commands.Command(words, args.before.resolve()),

@@ -19,7 +19,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = arguments.parser_of_commands(__doc__, images=500)
+    parser.add_argument('config', type=Path, help='of SCM')
+    parser.add_argument('--data', type=Path, required=True, help='data_root')
+    parser.add_argument('--ann-file', required=True, help='of the test set')
+    parser.add_argument('--batch-size', type=int, default=32)
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
 
 make_importable()
 
@@ -91,12 +106,7 @@ def measure(args: argparse.Namespace, folder: Path) -> list[dict]:
 
 def main() -> None:
     """Run the benchmark."""
-    parser = commands.make_parser(__doc__, images=500)
-    parser.add_argument('config', type=Path, help='of SCM')
-    parser.add_argument('--data', type=Path, required=True, help='data_root')
-    parser.add_argument('--ann-file', required=True, help='of the test set')
-    parser.add_argument('--batch-size', type=int, default=32)
-    args = parser.parse_args()
+    args = parse_args()
     record = dict(
         benchmark='testing',
         options=dict(repeats=args.repeats, batch_size=args.batch_size),

@@ -12,24 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import cv2
-import numpy as np
-from composing import CLASS_HUES, SIDE, compose
-from photographs import SPLITS, load_photographs
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable, run
-
-# Rises whenever the images of a seed change.
-VERSION = 1
-RECORD = 'demo.json'
-JPEG = [
-    cv2.IMWRITE_JPEG_QUALITY,
-    92,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -58,6 +43,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         if getattr(args, name) < least:
             parser.error(f'--{name} must be at least {least}')
     return args
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+from composing import CLASS_HUES, SIDE, compose  # noqa: E402
+from photographs import SPLITS, load_photographs  # noqa: E402
+
+# Rises whenever the images of a seed change.
+VERSION = 1
+RECORD = 'demo.json'
+JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    92,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,13 +13,31 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
-import torch
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _repo_path import make_importable, run
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Draw the figures of docs/how_scm_works.md.'
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('docs/images'),
+        help='folder; defaults to docs/images',
+    )
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and wrong arguments are told at once
+    parse_args()
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
 GRID, SIDE = 14, 224
 THRESHOLD = 0.3
@@ -64,16 +82,7 @@ def make_maps() -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
 
 def main() -> None:
     """Draw and write the figures."""
-    parser = argparse.ArgumentParser(
-        description='Draw the figures of docs/how_scm_works.md.'
-    )
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('docs/images'),
-        help='folder; defaults to docs/images',
-    )
-    args = parser.parse_args()
+    args = parse_args()
     make_importable()
     import projects.scm.register  # noqa: F401
     from projects.scm.models.calibration import (

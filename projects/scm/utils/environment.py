@@ -18,7 +18,6 @@ Only the standard library is imported with this module.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import io
 import logging
@@ -193,6 +192,9 @@ def foreign_projects_message(file: str) -> str:
 
 def installed_distributions(names: Iterable[str]) -> dict[str, str]:
     """Versions of those of the named distributions that are installed."""
+    # A third of the time that --help of a tool takes.
+    import importlib.metadata
+
     found = {}
     for name in names:
         try:
