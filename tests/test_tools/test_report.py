@@ -402,6 +402,9 @@ PLACES = """[...document.querySelectorAll('.card:first-child .box')]
 def test_the_slider_redraws_boxes_and_figures(loaded):
     chosen = loaded.run(PLACES)
     before = loaded.run('kindCounts(RUNS[0])')
+    # what the table tells of the threshold that was chosen
+    told = loaded.run('Math.max(...RUNS[0].curves[0][1])')
+    assert f'Top-1 Loc {told:.1f} %' in text(loaded, '#figures')
     choose(loaded, 'Threshold', '0.9')
     assert loaded.run('location.hash') == '#tau=0.9'
     # the annotation stays, boxes shrink
@@ -521,7 +524,9 @@ def test_learning_curves_of_a_log_beside_the_predictions(folder, browser):
     scalars = run / '1' / 'vis_data' / 'scalars.json'
     scalars.parent.mkdir(parents=True)
     lines = [{'loss': 2 / (1 + k), 'step': k} for k in range(1, 30)]
+    # one that was made once is seen, too
     lines += [{'wsol/scm/top1_loc': 10 * k, 'step': k} for k in (1, 2)]
+    lines += [{'wsol/scm/gt_known_acc': 55.5, 'step': 2}]
     scalars.write_text('\n'.join(map(json.dumps, lines)))
     build_report([results], run / 'a.html', data_root=folder / 'pictures')
     browser.look()
@@ -534,6 +539,10 @@ def test_learning_curves_of_a_log_beside_the_predictions(folder, browser):
         'Loss of the training',
         'Validations of the training',
     ]
+    assert count(browser, '.dot') == 3
+    told = text(browser, '.chart:last-child .legend')
+    assert 'Top-1 Loc (scm): 20.0' in told
+    assert 'GT-known (scm): 55.5' in told
     assert browser.problems() == []
 
 

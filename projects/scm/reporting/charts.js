@@ -1,6 +1,6 @@
 // Charts, drawn once (and again where a choice changes what they show).
 const W = 460, H = 250, LEFT = 38, RIGHT = 8, TOP = 10, BOTTOM = 34;
-const DASH = ['2 4', '', '9 4'];
+const DASH = ['2 4', '', '9 4'], LINE = ['dotted', 'solid', 'dashed'];
 
 function chart(title, hint, ...content) {
   const node = el('div', { class: 'chart' },
@@ -87,7 +87,7 @@ function drawCurves() {
   });
   const kinds = DATA.ious.map((iou, k) => el('li', {},
     el('span', {
-      class: 'line', style: `border-top-style:${['dotted', 'solid', 'dashed'][k % 3]}`,
+      class: 'line', style: `border-top-style:${LINE[k % 3]}`,
     }), `IoU ${iou}`));
   node.append(el('div', { class: 'row' }, which, slider), place, readout,
     el('ul', { class: 'legend' }, kinds, [...runLegend().children]));
@@ -185,21 +185,24 @@ function drawLearning() {
     series.forEach(({ color, dash, points }) => {
       const at = points.map(([a, b]) => `${x(a / last)} ${y(Math.min(b, top || 1))}`);
       svg.append(el('path', {
-        d: at.length > 1 ? 'M' + at.join('L') : `M${at[0]}h3`, fill: 'none',
-        stroke: color, 'stroke-width': 2, 'stroke-dasharray': dash,
+        d: 'M' + at.join('L'), fill: 'none', stroke: color, 'stroke-width': 2, 'stroke-dasharray': dash,
       }));
+      // Few validations, or a single one, are dots.
+      if (points.length <= 12) at.forEach((place) => svg.append(el('path', {
+        class: 'dot', d: `M${place}h0`, stroke: color, 'stroke-width': 8, 'stroke-linecap': 'round',
+      })));
     });
-    chart(title, hint, svg, el('ul', { class: 'legend' }, series.map(({ name, color, dash }) =>
-      el('li', {}, el('span', { class: 'line', style: `border-top-color:${color};border-top-style:${dash ? 'dashed' : 'solid'}` }), name))));
+    chart(title, hint, svg, el('ul', { class: 'legend' }, series.map(({ name, color, dash, points }) => el('li', {},
+      el('span', { class: 'line', style: `border-top-color:${color};border-top-style:${LINE[DASH.indexOf(dash)]}` }),
+      floor ? `${name}: ${points.at(-1)[1].toFixed(1)}` : name))));
   };
   panel('Loss of the training', 'It must fall; where it stays level, nothing is learned.',
     trained.map((run) => ({ name: run.name, color: run.color, dash: '', points: run.learning.loss })), 'iteration');
   const series = trained.flatMap((run) => Object.entries(run.learning.figures)
-    .filter(([, points]) => points.length > 1)
     .slice(0, 3).map(([name, points], k) => ({
-      name: RUNS.length > 1 ? `${run.name}: ${name}` : name, color: run.color, dash: DASH[k + 1] ?? DASH[0], points,
+      name: RUNS.length > 1 ? `${run.name}: ${name}` : name, color: run.color, dash: DASH[(k + 1) % 3], points,
     })));
-  panel('Validations of the training', 'In %, by epoch.', series, 'epoch', 100);
+  panel('Validations of the training', 'In %, by epoch; beside the names the last.', series, 'epoch', 100);
 }
 
 function drawClasses() {

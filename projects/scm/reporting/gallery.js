@@ -163,14 +163,15 @@ function choice(name, key, options) {
   return el('label', {}, name, node);
 }
 
-// Figures of the protocol in front at the slider's threshold, IoU 0.5.
+// Figures of the protocol in front at the boxes' threshold, IoU 0.5.
 function figuresAt(run) {
-  if (state.tau === '' || !DATA.hasBoxes) return '';
+  const tau = state.tau === '' ? run.tau : Number(state.tau);
+  if (tau === null || !DATA.hasBoxes) return '';
   const line = DATA.ious.indexOf(.5);
   return DATA.curves.map(({ name, thresholds }, k) => {
     if (!name.endsWith(`(${DATA.protocol})`)) return '';
     const j = thresholds.reduce((best, t, at) =>
-      Math.abs(t - state.tau) < Math.abs(thresholds[best] - state.tau) ? at : best, 0);
+      Math.abs(t - tau) < Math.abs(thresholds[best] - tau) ? at : best, 0);
     return ` · ${name.replace(/ \(.*\)$/, '')} ${run.curves[k][line][j].toFixed(1)} %`;
   }).join('');
 }
