@@ -18,6 +18,7 @@ from projects.scm.evaluation.functional.map_statistics import (
     relative_entropy,
     share_inside,
 )
+from projects.scm.structures import as_array
 from projects.scm.structures.boxes import scale_boxes
 from projects.scm.utils.progress import track
 
@@ -124,15 +125,17 @@ def _look(model: Any, dataset: Any, chosen: list[int]) -> Iterator[ImageMaps]:
             data = model.data_preprocessor(data)
             samples = data['data_samples']
             labels = torch.cat([s.gt_label for s in samples]).unsqueeze(1)
-            tokens = model.head.pre_logits(model.extract_feat(data['inputs']))
+            feats = model.extract_feat(data['inputs'])
+            tokens = model.head.pre_logits(feats)
             semantic = model.head.semantic_map(tokens, labels)[:, 0]
             attention = model.head.attention_map(tokens)
+            score = model.head.score_maps(feats, labels)[:, 0]
         for index, sample in enumerate(samples):
             frame_wh = tuple(sample.img_shape[1::-1])
             boxes = [item['bbox'] for item in sample.instances]
             boxes = scale_boxes(boxes, sample.ori_shape[1::-1], frame_wh)
-            a, s = attention[index].numpy(), semantic[index].numpy()
-            maps = dict(zip(MAPS, (a, s, a * s), strict=True))
+            found = (attention[index], semantic[index], score[index])
+            maps = dict(zip(MAPS, map(as_array, found), strict=True))
             yield ImageMaps(maps, boxes, frame_wh)
 
 

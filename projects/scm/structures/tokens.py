@@ -29,9 +29,14 @@ class TokenFeatures(NamedTuple):
         input_hw (tuple[int, int], optional): Height and width of the
             pictures that the backbone was given, padding included. None where
             a backbone does not tell.
+        patch_attention (Tensor, optional): How much each patch attends to
+            each patch in each of K layers: post-softmax, mean over heads,
+            shape (B, K, h·w, h·w), in raster order. None but for backbones
+            made for it.
     """
 
     patch: Tensor
     cls_attention: Tensor
     cls_token: Tensor | None = None
     input_hw: tuple[int, int] | None = None
+    patch_attention: Tensor | None = None

@@ -6,7 +6,14 @@ from .checkpoint_keys import (
     convert_official_keys,
     convert_timm_keys,
 )
-from .full_attention import LeGradTimm, LeGradViT, RolloutTimm, RolloutViT
+from .full_attention import (
+    LeGradTimm,
+    LeGradViT,
+    PatchAttentionTimm,
+    PatchAttentionViT,
+    RolloutTimm,
+    RolloutViT,
+)
 from .tscam_conformer import TSCAMConformer
 from .tscam_timm import TSCAMTimm
 from .tscam_vit import (
@@ -22,6 +29,8 @@ __all__ = [
     'TSCAMEVA02',
     'LeGradTimm',
     'LeGradViT',
+    'PatchAttentionTimm',
+    'PatchAttentionViT',
     'RolloutTimm',
     'RolloutViT',
     'TSCAMBEiT',

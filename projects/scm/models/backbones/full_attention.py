@@ -25,15 +25,22 @@ class FullAttention(TorchFunctionMode):
     Args:
         as_leaves (bool): Whether the weights are kept as leaves that take
             gradients, cut off from what came before. Defaults to False.
+        part (Callable, optional): What of the weights of a layer is kept.
+            Defaults to None, all.
 
     Attributes:
         weights (list[Tensor]): (B, heads, N, N) of each layer that ran, rows
-            sum to 1.
+            sum to 1; or what ``part`` makes of them.
     """
 
-    def __init__(self, as_leaves: bool = False) -> None:
+    def __init__(
+        self,
+        as_leaves: bool = False,
+        part: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.as_leaves = as_leaves
+        self.part = part
         self.weights: list[Tensor] = []
 
     def __torch_function__(
@@ -67,7 +74,8 @@ class FullAttention(TorchFunctionMode):
         weights = logits.softmax(-1)
         if self.as_leaves:
             weights = weights.detach().requires_grad_()
-        self.weights.append(weights)
+        kept = weights if self.part is None else self.part(weights)
+        self.weights.append(kept)
         return F.dropout(weights, dropout_p, dropout_p > 0) @ value
 
     def of(self, layers: Sequence) -> list[Tensor]:
@@ -134,6 +142,33 @@ class RolloutViT(RolloutMixin, TSCAMViT):
 @MODELS.register_module()
 class RolloutTimm(RolloutMixin, TSCAMTimm):
     """A vision transformer of timm whose attention map is the rollout."""
+
+
+class PatchAttentionMixin:
+    """Gives the attention among patches too; without it while training."""
+
+    def forward(self, x: Tensor) -> tuple[TokenFeatures]:
+        """Run the parent; see :class:`TokenAttentionMixin`."""
+        if self.training:
+            return super().forward(x)
+        with FullAttention(part=self._among_patches) as seen:
+            (tokens,) = super().forward(x)
+        among = torch.stack(seen.of(self.layers), 1)
+        return (tokens._replace(patch_attention=among),)
+
+    def _among_patches(self, weights: Tensor) -> Tensor:
+        extra = self.num_extra_tokens
+        return weights[:, :, extra:, extra:].mean(1)
+
+
+@MODELS.register_module()
+class PatchAttentionViT(PatchAttentionMixin, TSCAMViT):
+    """ViT, DeiT or DINOv2 for ``SCMPlusHead``."""
+
+
+@MODELS.register_module()
+class PatchAttentionTimm(PatchAttentionMixin, TSCAMTimm):
+    """A vision transformer of timm for ``SCMPlusHead``."""
 
 
 class _LayerTokens:

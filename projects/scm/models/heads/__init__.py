@@ -10,6 +10,7 @@ from .class_token_head import (
 )
 from .conformer_scm_head import ConformerSCMHead
 from .scm_head import SCMHead
+from .scm_plus_head import SCMPlusHead
 from .score_map_head import ScoreMapHead, best_classes
 from .token_head import TokenHead
 from .trilite_head import TriLiteHead
@@ -23,6 +24,7 @@ __all__ = [
     'LeGradHead',
     'PrincipalComponentHead',
     'SCMHead',
+    'SCMPlusHead',
     'ScoreMapHead',
     'TSCAMHead',
     'TokenHead',
