@@ -54,6 +54,11 @@ class Case:
 CASES = {
     'scm': Case('scm_deit-s_cub', TINY_VIT),
     'tscam': Case('tscam_deit-s_cub', TINY_VIT),
+    'scm_plus': Case(
+        'scm_plus_deit-s_cub',
+        dict(backbone=dict(arch=VIT), head=dict(in_channels=16, map_layers=2)),
+        'scm',
+    ),
     'conformer': Case(
         'scm_conformer-s_cub',
         dict(
