@@ -10,7 +10,7 @@ def main() -> None:
     from projects.scm.utils.upstream_scripts import check_arguments
 
     check_arguments('test')
-    from projects.scm.utils.upstream_tools import run_upstream_tool
+    from projects.scm.apis.upstream_tools import run_upstream_tool
 
     run_upstream_tool('test')
 

@@ -23,7 +23,7 @@ class FreezeHook(Hook):
 
 
 def run(rank, port, data, work_dir, connection):
-    from projects.scm.utils.upstream_tools import adapt_to_cpu, start_gloo
+    from projects.scm.apis.upstream_tools import adapt_to_cpu, start_gloo
 
     os.environ.update(
         RANK=str(rank),

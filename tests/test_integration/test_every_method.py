@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from test_integration.conftest import draw_cub
 
+from projects.scm.apis.upstream_tools import run_upstream_tool
 from projects.scm.cli.main import run_command
 from projects.scm.comparison.running import write_child_config
 from projects.scm.reporting import build_report
-from projects.scm.utils.upstream_tools import run_upstream_tool
 
 TRAIN, TEST = 3, 2
 VIT = dict(

@@ -1,8 +1,10 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What an import loads, and what it registers; each in a fresh process."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,72 @@ def test_nothing_is_said_by_a_plain_import(repo) -> None:
     assert done.returncode == 0, done.stderr
     lines = (done.stdout + done.stderr).splitlines()
     assert [x for x in lines if 'multimodal models' not in x] == []
+
+
+#: Rooms of the package: each imports from those above it in this list alone,
+#: and those on a line do not know each other.
+ROOMS = [
+    ['version'],
+    ['utils', 'structures'],
+    ['evaluation.functional'],
+    ['evaluation.metrics', 'datasets', 'models'],
+    ['visualization'],
+    ['engine'],
+    ['register'],
+    ['apis'],
+    ['reporting', 'mmdet'],
+    ['comparison'],
+    ['cli'],
+]
+LEVELS = {room: level for level, row in enumerate(ROOMS) for room in row}
+
+
+def room_of(module: str) -> str | None:
+    """The room of a dotted name, None if it is not of this package."""
+    package, _, inner = module.partition('projects.scm.')
+    if package or not inner:
+        return None
+    parts = inner.split('.')
+    return next(
+        (n for n in ('.'.join(parts[:2]), parts[0]) if n in LEVELS), parts[0]
+    )
+
+
+def imports_of(file: Path, package: str) -> Iterator[tuple[int, str]]:
+    """Lines and dotted names that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(file.read_text('utf-8'))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split('.')[: 1 - node.level or None]
+            base = '.'.join(parts) if node.level else ''
+            base = '.'.join(filter(None, (base, node.module)))
+            yield from (
+                (node.lineno, f'{base}.{alias.name}') for alias in node.names
+            )
+        elif (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith('import_module')
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield node.lineno, str(node.args[0].value)
+
+
+def test_no_arrow_goes_up(repo) -> None:
+    root = repo / 'projects' / 'scm'
+    up, count = [], 0
+    for file in sorted(root.rglob('*.py')):
+        module = '.'.join(file.relative_to(repo).with_suffix('').parts)
+        package = module.rpartition('.')[0]
+        own = room_of(module.removesuffix('.__init__'))
+        if own is None:  # the package itself
+            continue
+        for line, name in imports_of(file, package):
+            other = room_of(name)
+            if other is None or other == own:
+                continue
+            count += 1
+            if LEVELS[other] >= LEVELS[own]:
+                up.append(f'{file.relative_to(repo)}:{line}: {name}')
+    assert up == []
+    assert count > 200

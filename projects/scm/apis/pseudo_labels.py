@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS, init_default_scope
 from mmpretrain.registry import DATASETS
 
+from projects.scm.apis.upstream_tools import adapt_dataloaders
 from projects.scm.utils.config_options import training_images
-from projects.scm.utils.upstream_tools import adapt_dataloaders
 
 __all__ = ['RESULTS_FILE', 'TEST_FILE', 'TRAIN_FILE', 'write_pseudo_labels']
 

@@ -2,7 +2,7 @@
 """Run the ``train.py`` and ``test.py`` that mmdet installs with itself.
 
 Their flags are those of the mmdet that is installed. Around them is what
-:mod:`projects.scm.utils.upstream_tools` puts around mmpretrain's: files must
+:mod:`projects.scm.apis.upstream_tools` puts around mmpretrain's: files must
 exist, ``--cfg-options data_root=…`` moves the data of all dataloaders,
 ``--trust`` lets checkpoints run code, which nothing else does, and a work
 folder that another training writes into is refused.
@@ -14,12 +14,12 @@ from typing import Any
 
 from mmengine.config import Config
 
-from projects.scm.utils.config_options import read_config
-from projects.scm.utils.upstream_tools import (
+from projects.scm.apis.upstream_tools import (
     guarded,
     load_upstream_tool,
     settle_config,
 )
+from projects.scm.utils.config_options import read_config
 
 #: What is used of a script of mmdet.
 _SCRIPT_PARTS = ('parse_args', 'main', 'Config', 'Runner', 'RUNNERS')

@@ -37,10 +37,11 @@ from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from torch import distributed
 
-from .config_options import move_data_root, set_pixel_cache
-from .run_card import write_card
-from .trust import trusted
-from .upstream_scripts import (
+from projects.scm.engine.work_folder import prepare_work_folder
+from projects.scm.utils.config_options import move_data_root, set_pixel_cache
+from projects.scm.utils.run_card import write_card
+from projects.scm.utils.trust import trusted
+from projects.scm.utils.upstream_scripts import (
     argparse_with_trust,
     check_files,
     find_upstream_tool,
@@ -95,8 +96,6 @@ def guarded(tool: ModuleType) -> Iterator[None]:
     def checked_parse_args() -> argparse.Namespace:
         args = parse_args()
         check_files(args)
-        # Configs of before version 0.2 name projects.scm alone.
-        importlib.import_module('projects.scm.register')
         door.enter_context(trusted(getattr(args, 'trust', False)))
         return args
 
@@ -131,8 +130,6 @@ def settle_config(
         ValueError: See :func:`start_gloo`.
         WorkFolderInUse: If another training writes into the work folder.
     """
-    from projects.scm.engine.work_folder import prepare_work_folder
-
     if name == 'train':
         prepare_work_folder(cfg, load_from)
         check_pretrained(cfg)

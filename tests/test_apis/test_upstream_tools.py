@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 from mmengine.config import Config
 
-from projects.scm.utils import upstream_scripts, upstream_tools
+from projects.scm.apis import upstream_tools
+from projects.scm.utils import upstream_scripts
 
 TRAIN_FLAGS = {
     '--work-dir',
