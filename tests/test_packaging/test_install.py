@@ -38,7 +38,7 @@ no_timm = find_spec('timm') is None
 for file in files:
     cfg = Config.fromfile(file)
     if (no_grad_cam and file.stem.startswith('gradcam_')) or (
-        no_timm and 'TIMMBackbone' in str(cfg.model)
+        no_timm and 'timm' in cfg.model.backbone.type.lower()
     ):
         print('not-installed', file.stem)
         continue

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """What every registered backbone must do, whatever it is made of."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ CONFORMER = dict(embed_dims=32, depths=3, num_heads=2, channel_ratio=0.25)
 CASES = {
     'TSCAMViT': {},
     'TSCAMDistilledViT': {},
+    'PatchAttentionViT': {},
     'TSCAMDeiT3': {},
     'TSCAMBEiT': dict(use_abs_pos_emb=True, use_rel_pos_bias=False),
     'TSCAMBEiT.bias': {},
@@ -25,6 +27,9 @@ CASES = {
     'TSCAMConformer': dict(arch=CONFORMER, base_channels=64, mlp_ratio=2),
     'TSCAMTimm.vit': dict(model_name='vit_small_patch16_224', **TIMM),
     'TSCAMTimm.dinov3': dict(model_name='vit_small_patch16_dinov3', **TIMM),
+    'PatchAttentionTimm': dict(
+        TIMM, type='PatchAttentionTimm', model_name='vit_small_patch16_224'
+    ),
     'TSCAMTimm.beit': dict(model_name='beit_base_patch16_224', **TIMM),
 }
 GRIDS = [(4, 4), (3, 5), (7, 7), (37, 37)]
@@ -34,7 +39,7 @@ def build(case, grid, tiny_arch):
     options = dict(CASES[case])
     kind = case.partition('.')[0]
     size = (16 * grid[0], 16 * grid[1])
-    if kind == 'TSCAMTimm':
+    if kind.endswith('Timm'):
         pytest.importorskip('timm')
         options['img_size'] = size
     elif kind != 'TSCAMConformer':
@@ -183,3 +188,10 @@ def test_export(case, tiny_arch):
         found, own = exported(inputs)[-1], features(backbone, inputs)
     torch.testing.assert_close(found.cls_attention, own.cls_attention)
     torch.testing.assert_close(found.patch, own.patch)
+
+
+def test_a_missing_timm_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'timm', None)
+    monkeypatch.setitem(sys.modules, 'timm.models', None)
+    with pytest.raises(ImportError, match='pip install timm'):
+        MODELS.build(dict(TIMM, model_name='vit_small_patch16_224'))

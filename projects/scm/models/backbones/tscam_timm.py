@@ -60,6 +60,7 @@ class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
             there is one; BEiT takes pictures of ``img_size`` alone.
 
     Raises:
+        ImportError: If timm is not installed.
         ValueError: If timm has no such model, or one without what score maps
             are made of.
     """
@@ -163,8 +164,14 @@ class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
 
 def _takes_any_size(model_name: str) -> bool:
     """Whether a model has dynamic sizes; refuse other families by name."""
-    from timm.models import is_model, model_entrypoint
-    from timm.models import split_model_name_tag as split
+    try:
+        from timm.models import is_model, model_entrypoint
+        from timm.models import split_model_name_tag as split
+    except ImportError as error:
+        raise ImportError(
+            'TSCAMTimm needs the package timm: pip install timm safetensors '
+            f'({error})'
+        ) from error
 
     if not is_model(model_name):
         raise ValueError(
