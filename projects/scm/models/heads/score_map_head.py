@@ -107,7 +107,7 @@ class ScoreMapHead(ClsHead):
         """
         logits = self(feats)
         every = torch.arange(self.num_classes, device=logits.device)
-        return logits, self.score_maps(feats, every.expand(len(logits), -1))
+        return logits, self.score_maps(feats, every.expand(logits.size(0), -1))
 
     def drop_training_parts(self) -> None:
         """Forget what prediction does not use; for export. Here nothing."""
