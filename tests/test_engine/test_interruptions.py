@@ -230,8 +230,18 @@ def test_folder_in_use(tiny_cub, tmp_path):
 
 
 def test_other_model(tiny_cub, tmp_path, whole):
+    """Its ``init_cfg`` is not what the message is about."""
     checkpoint = str(whole / 'epoch_2.pth')
-    options = dict(resume=True, load_from=checkpoint)
+    options = {
+        'resume': True,
+        'load_from': checkpoint,
+        'model.backbone.init_cfg': dict(
+            _delete_=True,
+            type='Pretrained',
+            checkpoint=checkpoint,
+            prefix='backbone.',
+        ),
+    }
     arch = dict(
         embed_dims=16, num_layers=3, num_heads=2, feedforward_channels=32
     )
@@ -249,6 +259,25 @@ def test_other_model(tiny_cub, tmp_path, whole):
             train(tiny_config(tiny_cub, tmp_path, **options, **change))
         for part in (*said, f'load_from={checkpoint}'):
             assert part in str(caught.value)
+
+
+def test_weights_of_init_cfg_are_not_needed_twice(tiny_cub, tmp_path, whole):
+    """Of a resumed training: it goes on where they are gone."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    (tmp_path / 'epoch_3.pth').unlink()
+    gone = dict(_delete_=True, type='Pretrained', checkpoint='gone.pth')
+    train(
+        tiny_config(
+            tiny_cub,
+            tmp_path,
+            resume=True,
+            **{'model.backbone.init_cfg': gone},
+        )
+    )
+    assert_same(
+        read_state(tmp_path / 'epoch_3.pth'),
+        read_state(whole / 'epoch_3.pth'),
+    )
 
 
 def test_other_learning_rate(tiny_cub, tmp_path, whole, words):

@@ -82,6 +82,14 @@ def test_moved_and_copied_folders_use_their_own(folder, tmp_path):
     assert last_checkpoint(copy) == copy / 'epoch_3.pth'
     (copy / 'epoch_3.pth').unlink()  # kept elsewhere, by out_dir
     assert last_checkpoint(copy) == folder / 'epoch_3.pth'
+    path, problems = find_intact(copy, read)
+    assert path == copy / 'epoch_2.pth'
+    assert [text.partition(': ')[0] for text in problems] == [
+        str(copy / 'epoch_3.pth')
+    ]
+    for file in copy.glob('*.pth'):
+        file.unlink()
+    assert find_intact(copy, read)[0] == folder / 'epoch_3.pth'
 
 
 def test_validated(tmp_path):

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """mmdet's tools: one option for the data, one door for all checkpoints."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,9 +17,44 @@ from mmengine.config import Config
 from PIL import Image
 from test_apis.tiny_localizer import run_tool
 from test_engine.tiny_training import assert_same, quick, read_state
+from test_psol.conftest import Chain
 from test_utils.test_checkpoint_door import Elsewhere, Marker  # noqa: F401
 
 from projects.scm.engine.work_folder import WorkFolderLock
+
+
+@pytest.fixture(scope='module')
+def chain(tmp_path_factory) -> Chain:
+    """A drawn set alone, with labels for a detector; nothing has been run."""
+    chain = Chain(tmp_path_factory.mktemp('tools'))
+    images = sorted((chain.data / 'images').rglob('*.png'))
+    labels = dict(
+        images=[
+            dict(
+                id=number,
+                file_name=str(file.relative_to(chain.data / 'images')),
+                width=100,
+                height=80,
+            )
+            for number, file in enumerate(images)
+        ],
+        annotations=[
+            dict(
+                id=number,
+                image_id=number,
+                category_id=1,
+                bbox=[10, 20, 50, 40],
+                area=2000,
+                iscrowd=0,
+            )
+            for number in range(len(images))
+        ],
+        categories=[dict(id=1, name='object')],
+    )
+    file = chain.folder / 'labels.json'
+    file.write_text(json.dumps(labels))
+    chain.files = {'train': str(file), 'test': str(file)}
+    return chain
 
 
 @pytest.fixture(scope='module')
@@ -39,8 +75,7 @@ def detector(chain) -> Path:
         val_cfg=None,
         test_dataloader__dataset__ann_file=labels['test'],
         test_dataloader__dataset__pipeline__1__scale=(32, 32),
-        test_evaluator__0__ann_file=labels['test'],
-        test_evaluator__1__classifier_results=str(chain.results),
+        test_evaluator=[],
         train_cfg__max_epochs=2,
         log_level='ERROR',
     )
@@ -63,7 +98,7 @@ def moved(chain, *options: str) -> list[str]:
     return ['--cfg-options', f'data_root={chain.data}', *options]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_goes_on_as_if_nothing_had_happened(
     chain, detector, tmp_path
 ) -> None:

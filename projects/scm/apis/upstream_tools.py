@@ -132,7 +132,8 @@ def settle_config(
     """
     if name == 'train':
         prepare_work_folder(cfg, load_from)
-        check_pretrained(cfg)
+        if not cfg.get('resume'):  # which brings all weights
+            check_pretrained(cfg)
     adapt_dataloaders(cfg)
     if launcher != 'none' and get_device() == 'cpu':
         adapt_to_cpu(cfg)

@@ -4,11 +4,10 @@
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
-from torch import nn
 
+from projects.scm.engine.unwrapping import unwrap
 from projects.scm.utils.weights import (
     CALIBRATION,
     Fit,
@@ -54,7 +53,7 @@ class CheckpointFitHook(Hook):
         """
         if runner._resume:
             return
-        model = _unwrap(runner.model)
+        model = unwrap(runner.model)
         path = _path(runner)
         weights = find_weights(checkpoint, path)
         refuse_official(weights, path)
@@ -83,12 +82,3 @@ class CheckpointFitHook(Hook):
 def _path(runner: Runner) -> str:
     """What is loaded, for messages."""
     return str(runner._load_from)
-
-
-def _unwrap(model: nn.Module) -> nn.Module | None:
-    """The model within wrappers; None if its weights are split."""
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        if 'FullyShardedDataParallel' in type(model).__name__:
-            return None
-        model = model.module
-    return model

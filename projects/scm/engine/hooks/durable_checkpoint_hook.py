@@ -2,15 +2,20 @@
 """Saves checkpoints so that a kill or a full disk at any time costs none."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import torch
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
+from projects.scm.engine.accumulation import (
+    Gradients,
+    gather_gradients,
+    restore_gradients,
+)
 from projects.scm.engine.work_folder import point_to
 from projects.scm.utils import remove_parts
 
@@ -29,10 +34,13 @@ class DurableCheckpointHook(CheckpointHook):
       :class:`~projects.scm.utils.file_backend.WholeFileBackend`.
     - A folder that was moved or copied keeps its own best checkpoint, and
       leaves that of the original alone.
-    - Gradients that ``accumulative_counts`` has not applied yet are kept.
+    - Gradients that ``accumulative_counts`` has not applied yet are kept,
+      those of each process (not of models that are split over devices).
 
     Its arguments are those of ``CheckpointHook``.
     """
+
+    _gradients: list[Gradients] = []
 
     def before_train(self, runner: Runner) -> None:
         """Find folder and kept checkpoints; finish what was interrupted."""
@@ -42,42 +50,30 @@ class DurableCheckpointHook(CheckpointHook):
             if '://' not in self.out_dir:
                 remove_parts(self.out_dir)
             self._remove(runner.message_hub.get_info(_OUTDATED, []))
-        self._restore_gradients(runner)
+        restore_gradients(runner.model, self._gradients)
+        self._gradients = []
 
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
         """Keep the gradients that wait for more of the same step."""
-        wrapper = runner.optim_wrapper
-        # Counted up already by the iteration that is being saved.
-        if not _has_pending(wrapper):
-            return
-        if get_world_size() > 1:
-            runner.logger.warning(
-                'this checkpoint falls between the iterations of one step '
-                '(accumulative_counts): on several processes a training '
-                'resumed from it repeats none of them. Save at multiples of '
-                'accumulative_counts'
-            )
-            return
-        checkpoint[_GRADIENTS] = {
-            name: parameter.grad.cpu()
-            for name, parameter in runner.model.named_parameters()
-            if parameter.grad is not None
-        }
+        if self._gradients:
+            checkpoint[_GRADIENTS] = self._gradients
 
     def after_load_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
         """Take such gradients out of a checkpoint."""
-        self._gradients = checkpoint.get(_GRADIENTS, {})
+        self._gradients = checkpoint.get(_GRADIENTS, [])
 
-    def _restore_gradients(self, runner: Runner) -> None:
-        gradients: dict[str, torch.Tensor] = getattr(self, '_gradients', {})
-        for name, parameter in runner.model.named_parameters():
-            if name in gradients:
-                parameter.grad = gradients[name].to(parameter.device)
-        self._gradients = {}
+    @contextmanager
+    def _with_gradients(self, runner: Runner) -> Iterator[None]:
+        """Have waiting gradients at hand for the checkpoint of within."""
+        self._gradients = gather_gradients(runner)
+        try:
+            yield
+        finally:
+            self._gradients = []
 
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict[str, Any]
@@ -95,17 +91,18 @@ class DurableCheckpointHook(CheckpointHook):
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        runner.save_checkpoint(
-            self.out_dir,
-            name,
-            self.file_client_args,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
-            by_epoch=self.by_epoch,
-            backend_args=self.backend_args,
-            **self.args,
-        )
+        with self._with_gradients(runner):
+            runner.save_checkpoint(
+                self.out_dir,
+                name,
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
         if is_main_process():
             point_to(self.last_ckpt, runner.work_dir)
             self._remove(outdated)
@@ -118,7 +115,8 @@ class DurableCheckpointHook(CheckpointHook):
         later: list[Callable[[], None]] = []
         self.file_backend = _LaterRemovals(backend, later, self._best_paths)
         try:
-            super()._save_best_checkpoint(runner, metrics)
+            with self._with_gradients(runner):
+                super()._save_best_checkpoint(runner, metrics)
         finally:
             self.file_backend = backend
         for remove in later:
@@ -195,14 +193,3 @@ class _LaterRemovals:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
-
-
-def _has_pending(wrapper: Any) -> bool:
-    """Whether gradients of earlier iterations wait to be applied."""
-    count = getattr(wrapper, '_accumulative_counts', 1)
-    inner = getattr(wrapper, '_inner_count', 0)
-    return (
-        count > 1
-        and inner % count != 0
-        and inner != getattr(wrapper, '_max_counts', -1)
-    )

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
+from projects.scm.engine.unwrapping import unwrap
 from projects.scm.engine.work_folder import compare_settings, flatten_settings
 
 _SETTINGS = 'settings'
@@ -105,11 +105,9 @@ def _lines(changed: Mapping[str, tuple[str, str]], limit: int = 10) -> str:
 
 def _misfits(runner: Runner, weights: Mapping[str, Any]) -> list[str]:
     """A line for each weight of another shape, or on one side only."""
-    model = runner.model
-    while is_model_wrapper(model):
-        if 'FullyShardedDataParallel' in type(model).__name__:
-            return []  # its weights are split over the processes
-        model = model.module
+    model = unwrap(runner.model)
+    if model is None:
+        return []
     shapes = {key: _shape(value) for key, value in model.state_dict().items()}
     saved = {
         key.removeprefix('module.'): _shape(value)

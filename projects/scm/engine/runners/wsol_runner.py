@@ -164,6 +164,10 @@ class InterruptibleMixin:
             return
         self._load_from = path
         self._use_seed(seed)
+        # All weights come from there: those of init_cfg may be of another
+        # model by now, or gone.
+        weights = self.strategy if isinstance(self, FlexibleRunner) else self
+        weights._init_model_weights = lambda model=None: model
 
     def _find_checkpoint(self) -> tuple[str | None, list[str], int | None]:
         """Path, problems of newer ones, and seed of what is resumed."""

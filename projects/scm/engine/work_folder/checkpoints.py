@@ -98,6 +98,9 @@ def _newest_first(work_dir: Path) -> Iterator[Path]:
             found, key=lambda path: path.stat().st_mtime_ns, reverse=True
         )
         return
+    beside = work_dir / last.name
+    if last != beside and any(map(_number, work_dir.glob('*.pth'))):
+        last = beside  # the named one is another folder's, a copy's original
     yield last
     prefix, number = _number(last) or ('', 0)
     earlier = {}
