@@ -14,8 +14,8 @@ from test_engine.tiny_training import (
 from test_models.test_distributed import run_in_two_processes
 from torch import nn
 
+from projects.scm.apis.upstream_tools import adapt_to_cpu
 from projects.scm.engine.accumulation import restore_gradients
-from projects.scm.utils.upstream_tools import adapt_to_cpu
 
 
 def train_interrupted(rank, data, folder):
