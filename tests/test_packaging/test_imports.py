@@ -72,6 +72,10 @@ def test_register_registers_all_of_them_and_the_models(repo) -> None:
         '    assert getattr(registries, registry).get(name), name\n'
         'import sys\n'
         'assert "mmdet" not in sys.modules\n'
+        'from projects.scm import engine\n'
+        'hooks = registries.HOOKS.module_dict.items()\n'
+        'assert set(engine.__all__) >= {n for n, kind in hooks '
+        'if kind.__module__.startswith("projects.scm.")}\n'
         'from mmpretrain import get_model, list_models\n'
         'print(*list_models("*scm*"))\n'
         'print(type(get_model("scm_deit-s_cub").head).__name__)',

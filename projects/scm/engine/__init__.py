@@ -6,7 +6,9 @@ from projects.scm.utils.file_backend import use_whole_files
 
 from .hooks import (
     CalibrationLogHook,
+    CheckpointFitHook,
     ClassCountHook,
+    DataCheckHook,
     DurableCheckpointHook,
     IterationSeedHook,
     MissedValidationHook,
@@ -22,7 +24,9 @@ use_whole_files()
 
 __all__ = [
     'CalibrationLogHook',
+    'CheckpointFitHook',
     'ClassCountHook',
+    'DataCheckHook',
     'DurableCheckpointHook',
     'IterationSeedHook',
     'MissedValidationHook',
