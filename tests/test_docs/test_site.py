@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from test_docs.pages import PAGES, REPO
+from test_tools import axe
 from test_tools.chromium_pipe import BINARY, Chromium
 
 LINK = re.compile(r'(?:href|src)="([^"#]*)(?:#([^"]*))?"')
@@ -51,7 +52,7 @@ PAGES_OF_SITE = [page for page in PAGES if page.parent.name == 'docs']
 def test_page_is_rendered(site, page):
     text = html_of(site, page).read_text('utf-8')
     source = page.read_text('utf-8')
-    assert text.count('<pre>') == source.count('\n```') // 2
+    assert text.count('<pre ') == source.count('\n```') // 2
     assert text.count('<table>') == len(
         re.findall(r'^\|[ :|]*-[ :|-]*\|$', source, re.MULTILINE)
     )
@@ -108,3 +109,18 @@ def test_a_phone_shows_every_page_light_and_dark(site, tmp_path):
                     .every(n => getComputedStyle(n).color !=
                       getComputedStyle(n.parentNode).color)"""
             )
+
+
+@pytest.mark.skipif(BINARY is None, reason='no Chromium is installed')
+@axe.needs_axe
+@pytest.mark.long
+@pytest.mark.optional
+@pytest.mark.parametrize('dark', [False, True])
+@pytest.mark.parametrize(('width', 'mobile'), [(1280, False), (390, True)])
+def test_axe_finds_nothing_on_any_page(site, tmp_path, width, mobile, dark):
+    with Chromium(tmp_path / 'profile') as browser:
+        browser.look(width, 844, dark=dark, mobile=mobile)
+        for page in PAGES_OF_SITE:
+            browser.open(html_of(site, page))
+            browser.settle()  # the theme's scripts change the page
+            assert axe.violations(browser) == [], page
