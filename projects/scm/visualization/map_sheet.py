@@ -18,7 +18,6 @@ def draw_maps(
         str,
         Sequence[tuple[Mapping[str, np.ndarray], np.ndarray, tuple[int, int]]],
     ],
-    height: int = 112,
 ) -> np.ndarray:
     """Draw maps with the boxes of the objects, one row a model.
 
@@ -26,7 +25,6 @@ def draw_maps(
         rows (Mapping[str, Sequence[tuple]]): By name of a model, of each image
             its maps by name, (h, w) of any range, its boxes, (m, 4) half-open
             ``x0, y0, x1, y1`` in the frame, and width and height of the frame.
-        height (int): Of a map in pixels. Defaults to 112.
 
     Returns:
         np.ndarray: uint8 (H, W, 3), RGB. Colours go from the smallest to the
@@ -42,7 +40,7 @@ def draw_maps(
             for maps, boxes, frame_wh in images
             for name, score_map in maps.items()
         ]
-        sheets.append(tile_panels(panels, height=height))
+        sheets.append(tile_panels(panels, height=112))
     if not sheets:
         raise ValueError('rows: expected at least one, got none')
     return stack_sheets(sheets)

@@ -43,18 +43,12 @@ class Interval(NamedTuple):
         return self.low > 0 or self.high < 0
 
 
-def bootstrap_interval(
-    hits: ArrayLike, draws: int = DRAWS, level: float = LEVEL, seed: int = 0
-) -> Interval:
+def bootstrap_interval(hits: ArrayLike) -> Interval:
     """An accuracy with its interval.
 
     Args:
         hits (ArrayLike): (n,) of images, or (S, n) of seeds and images, hits
             in [0, 1].
-        draws (int): Defaults to :data:`DRAWS`.
-        level (float): Share of the draws within the interval. Defaults to
-            :data:`LEVEL`.
-        seed (int): Of the draws. Defaults to 0.
 
     Returns:
         Interval: In percent.
@@ -63,7 +57,7 @@ def bootstrap_interval(
         ValueError: If nothing was measured.
     """
     hits = np.atleast_2d(np.asarray(hits, float))
-    return paired_bootstrap(hits, np.zeros_like(hits), draws, level, seed)
+    return paired_bootstrap(hits, np.zeros_like(hits))
 
 
 def paired_bootstrap(

@@ -155,10 +155,10 @@ class Summary:
             rows.append(row)
         return rows
 
-    def to_dict(self, per_class: bool = True) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, lists and strings, for JSON."""
         grid, intervals = self.protocol.grid, self.intervals()
-        result = {
+        return {
             'protocol': self.protocol.name,
             'num_images': self.num_images,
             'num_cut_boxes': self.num_cut_boxes,
@@ -189,10 +189,8 @@ class Summary:
                     if figure.curve is not None
                 },
             },
+            'per_class': self.per_class(),
         }
-        if per_class:
-            result['per_class'] = self.per_class()
-        return result
 
 
 def summarize(
