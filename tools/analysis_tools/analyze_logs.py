@@ -49,7 +49,7 @@ def join_logs(logs: dict[str, list[dict]], out: Path) -> dict[str, list[dict]]:
         runs.setdefault(work_dir(file), []).append(file)
     joined = {}
     for number, (folder, parts) in enumerate(runs.items()):
-        if len(parts) == 1:
+        if len(parts) == 1 and is_whole(parts[0], logs[parts[0]]):
             joined[parts[0]] = logs[parts[0]]
             continue
         lines: dict[tuple[bool, int], dict] = {}
@@ -63,6 +63,39 @@ def join_logs(logs: dict[str, list[dict]], out: Path) -> dict[str, list[dict]]:
         text = '\n'.join(map(json.dumps, joined[str(log)]))
         log.write_text(text, encoding='utf-8')
     return joined
+
+
+def is_whole(file: str, entries: list[dict]) -> bool:
+    """Whether no line of a log is half written."""
+    return len(entries) == len(Path(file).read_text('utf-8').splitlines())
+
+
+def check_logs(logs: dict[str, list[dict]], args: argparse.Namespace) -> None:
+    """Refuse logs without what is asked for.
+
+    Raises:
+        ValueError: Names the file, and what it has.
+    """
+    for file, entries in logs.items():
+        if args.task == 'cal_train_time' and not lines_of_epochs(entries):
+            raise ValueError(
+                f'{file}: expected a log of a training by epoch, JSON objects '
+                f'with "epoch", "lr" and "time", found {len(entries)} '
+                'lines of JSON and none of them'
+            )
+        for key in args.keys if args.task == 'plot_curve' else ():
+            values = [entry[key] for entry in entries if key in entry]
+            if not values:
+                known = sorted({name for entry in entries for name in entry})
+                raise ValueError(
+                    f'{file}: expected {key!r} in a log of MMEngine, found '
+                    f'{len(entries)} lines of JSON with {known!s:.200}'
+                )
+            odd = [v for v in values if not isinstance(v, (int, float))]
+            if odd:
+                raise ValueError(
+                    f'{file}: {key}: expected numbers, got {odd[0]!r:.100}'
+                )
 
 
 def shortest_curve(logs: Iterable[list[dict]], keys: list[str]) -> int:
@@ -97,11 +130,21 @@ def main() -> None:
         sys.argv.append('--include-outliers')
         print('one line an epoch: the slow first iterations count, too')
     with tempfile.TemporaryDirectory() as folder:
+        parts = Counter(map(work_dir, logs))
+        check_logs(
+            {
+                file: entries
+                for file, entries in logs.items()
+                if parts[work_dir(file)] == 1 or not entries
+            },
+            args,
+        )
         joined = join_logs(logs, Path(folder))
         if len(joined) < len(args.json_logs):
             print(
                 f'{len(args.json_logs)} logs are those of {len(joined)} runs'
             )
+        if list(joined) != args.json_logs:
             replace_logs(args, joined)
         if args.task == 'plot_curve':
             import matplotlib as mpl

@@ -53,7 +53,22 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     fit = load_fitting(model, weights, path)
     check_fit(fit, weights, model.state_dict(), path)
     meta = content.get('meta')
-    return dict(meta) if isinstance(meta, Mapping) else {}
+    meta = dict(meta) if isinstance(meta, Mapping) else {}
+    _check_classes(meta.get('dataset_meta', {}), path)
+    return meta
+
+
+def _check_classes(meta: Any, path: str | Path) -> None:
+    """Refuse names of classes that are none."""
+    names = meta.get('classes', ()) if isinstance(meta, Mapping) else meta
+    if not isinstance(meta, Mapping) or not (
+        isinstance(names, (list, tuple))
+        and all(isinstance(name, str) for name in names)
+    ):
+        raise ValueError(
+            f'{path}: meta.dataset_meta: expected a dict, its classes a list '
+            f'of names, got {names!r:.100}'
+        )
 
 
 def check_model(model: nn.Module) -> ImageClassifier:

@@ -35,7 +35,7 @@ from projects.scm.evaluation.functional.label_criteria import (
     ious_at_thresholds,
     map_boxes,
 )
-from projects.scm.utils.config_options import training_images
+from projects.scm.utils.config_options import read_config, training_images
 from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
@@ -211,7 +211,7 @@ def choose_threshold(
         raise ValueError(f'num_images: expected at least 1, got {num_images}')
     begin = time.monotonic()
     if not isinstance(config, Config):
-        config = Config.fromfile(config)
+        config = read_config(config)
     model = check_model(get_model(config, pretrained=False))
     load_weights(model, checkpoint)
     model = model.to(get_device() if device is None else device).eval()

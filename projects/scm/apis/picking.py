@@ -58,7 +58,13 @@ def pick_classes(
     cfg.model.backbone.init_cfg = None
     cfg.model.head.num_classes = len(classes)
     model = check_model(MODELS.build(cfg.model))
-    (linear,) = (m for m in model.head.modules() if isinstance(m, nn.Linear))
+    layers = [m for m in model.head.modules() if isinstance(m, nn.Linear)]
+    if len(layers) != 1:
+        raise ValueError(
+            f'{config}: expected a head with one linear layer, got '
+            f'{type(model.head).__name__} with {len(layers)}'
+        )
+    (linear,) = layers
     name = _find_classifier(weights, linear.in_features, source)
     rows, bias = weights.pop(f'{name}.weight'), weights.pop(f'{name}.bias')
     odd = [n for n in classes if not 0 <= n < len(rows)]

@@ -29,7 +29,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from mmengine.config import Config
@@ -38,7 +38,11 @@ from mmengine.dist import is_main_process
 from torch import distributed
 
 from projects.scm.engine.work_folder import prepare_work_folder
-from projects.scm.utils.config_options import move_data_root, set_pixel_cache
+from projects.scm.utils.config_options import (
+    load_config,
+    move_data_root,
+    set_pixel_cache,
+)
 from projects.scm.utils.run_card import write_card
 from projects.scm.utils.trust import trusted
 from projects.scm.utils.upstream_scripts import (
@@ -58,6 +62,7 @@ def run_upstream_tool(name: str) -> None:
         name: 'train' or 'test'.
     """
     tool = load_upstream_tool(name)
+    tool.Config = SimpleNamespace(fromfile=load_config)
     merge_args = tool.merge_args
 
     def adapted_merge_args(cfg: Config, args: argparse.Namespace) -> Config:

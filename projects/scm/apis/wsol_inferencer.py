@@ -439,7 +439,7 @@ class WSOLInferencer(BaseInferencer):
         if isinstance(classes, str) or len(classes) != number:
             raise ValueError(
                 f'classes: expected {number} names, one a class of the head, '
-                f'got {classes!r}'
+                f'got {len(classes)}: {classes!r:.200}'
             )
         return tuple(classes)
 

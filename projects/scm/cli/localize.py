@@ -169,7 +169,7 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     needs_maps = any(writer.needs_maps for writer in writers)
     names = None
     if args.classes is not None:
-        names = Path(args.classes).read_text(encoding='utf-8').splitlines()
+        names = _read_names(args.classes)
     with trusted(args.trust):
         inferencer, options = _make_inferencer(args, names, needs_maps)
     classes = inferencer.classes or [
@@ -213,6 +213,27 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
             + ''.join(f'  {entry["error"]}\n' for entry in folder.failures)
         )
     return int(bool(folder.failures))
+
+
+def _read_names(path: str) -> list[str]:
+    """Names of classes, one a line."""
+    try:
+        names = Path(path).read_text(encoding='utf-8').splitlines()
+    except ValueError as error:
+        raise ValueError(f'{path}: no text in UTF-8 ({error})') from error
+    odd = [n for n, name in enumerate(names, 1) if not name.strip()]
+    if odd or not names or len(set(names)) < len(names):
+        raise ValueError(
+            f'{path}: expected names of classes, one a line, each once, got '
+            f'{len(names)} lines, {len(odd)} of them empty, '
+            f'{len(set(names))} different ones'
+        )
+    if any(len(name) > 200 or '\0' in name for name in names):
+        raise ValueError(
+            f'{path}: expected names of classes, one a line, got '
+            f'{max(names, key=len)[:200]!r}'
+        )
+    return names
 
 
 def _make_inferencer(

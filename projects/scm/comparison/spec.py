@@ -130,8 +130,9 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
         raise FileNotFoundError(f'{path}: no such file')
     try:
         content = yaml.safe_load(path.read_text('utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path}: not a YAML file: {error}') from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{path}: not a YAML file: {reason:.200}') from error
     _check_fields(path, content)
     datasets = _listed(path, content, 'datasets', str)
     methods = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .environment import BrokenEnvironmentError
 from .upstream_scripts import check_file
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -33,14 +34,56 @@ def read_config(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: See :func:`move_data_root`, :func:`set_pixel_cache`.
+        ValueError: See :func:`load_config`, :func:`move_data_root`,
+            :func:`set_pixel_cache`.
     """
     check_file('config', file)
-    cfg = Config.fromfile(file)
+    cfg = load_config(file)
     before = cfg.get('data_root')
     cfg.merge_from_dict(options or {})
     move_data_root(cfg, options, before)
     set_pixel_cache(cfg, options)
+    return cfg
+
+
+def load_config(file: str | Path) -> Config:
+    """Read a config file, whatever stands in it.
+
+    Args:
+        file (str | Path): Python, JSON or YAML, as MMEngine takes it.
+
+    Returns:
+        Config: With a model or a dataloader.
+
+    Raises:
+        BrokenEnvironmentError: If the environment lacks what it imports.
+        ValueError: If it cannot be read, or holds no config; the message
+            names the file, and the line of a wrong word.
+    """
+    try:
+        cfg = Config.fromfile(file)
+    except BrokenEnvironmentError:
+        raise
+    except Exception as error:  # a config is a program
+        reason = error.__cause__ or error
+        if isinstance(reason, SyntaxError):
+            reason = f'line {reason.lineno}: {reason.msg}'
+        words = ' '.join(str(reason).split())
+        raise ValueError(
+            f'{file}: no readable config ({type(error).__name__}: '
+            f'{words:.300})'
+        ) from error
+    found = {name: cfg[name] for name in ('model', *LOADERS) if cfg.get(name)}
+    if not found:
+        raise ValueError(
+            f'{file}: expected a config with a model or dataloaders, found '
+            f'{", ".join(cfg)[:200] or "nothing"}'
+        )
+    for name, value in found.items():
+        if not isinstance(value, Mapping):
+            raise ValueError(
+                f'{file}: {name}: expected a dict, got {value!r:.100}'
+            )
     return cfg
 
 

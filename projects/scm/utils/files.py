@@ -121,11 +121,16 @@ def read_json_lines(path: str | os.PathLike) -> list[dict[str, Any]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ValueError: If it is no text; the message names the file.
     """
     entries = []
-    for line in Path(path).read_text(encoding='utf-8').splitlines():
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except ValueError as error:
+        raise ValueError(f'{path}: no text in UTF-8 ({error})') from error
+    for line in lines:
         try:
             entries.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             break
     return [entry for entry in entries if isinstance(entry, dict)]

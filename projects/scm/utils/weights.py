@@ -60,10 +60,19 @@ def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
             f"'state_dict' or 'model', but got {_describe(content)}"
         )
     for name, value in weights.items():
+        if not isinstance(name, str):
+            raise ValueError(
+                f'{path}: expected names of weights as text, but got {name!r}'
+            )
         if not isinstance(value, Tensor):
             raise ValueError(
                 f'{path}: expected only tensors among the weights, but '
                 f'{name!r} is {_describe(value)}'
+            )
+        if value.layout != torch.strided or value.is_quantized:
+            raise ValueError(
+                f'{path}: expected dense weights, but {name!r} is '
+                f'{value.layout}, {value.dtype}'
             )
     _check_values(weights, path)
     return {re.sub(r'^module\.', '', k): v for k, v in weights.items()}
