@@ -25,6 +25,20 @@ HEADERS = ['class', 'score', 'x0', 'y0', 'x1', 'y1']
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / 'tools' / 'demo' / 'photos' / 'test' / 'classes'
 MAX_EXAMPLES = 8
+NAME_BUTTONS = """() => {
+  // Gradio's buttons around pictures have no names for screen readers.
+  const name = () => {
+    document.querySelectorAll('.gallery-item').forEach((node, i) => {
+      node.ariaLabel = `Example ${i + 1}`;
+    });
+    document.querySelectorAll('.image-container > button').forEach((node) => {
+      if (!node.textContent.trim()) node.ariaLabel ??= 'Picture';
+    });
+  };
+  new MutationObserver(name).observe(
+    document.body, { childList: true, subtree: true });
+  name();
+}"""
 
 
 def find_examples(folder: Path) -> list[Path]:
@@ -106,7 +120,7 @@ def build_page(
         ]
         # Below each other, as a phone has room for.
         drawn = tile_panels(maps, columns=1, height=boxes.image.shape[0])
-        return f'### {boxes.caption}', boxes.image, drawn, table
+        return f'## {boxes.caption}', boxes.image, drawn, table
 
     with gradio.Blocks(
         title='Localization from image labels', analytics_enabled=False
@@ -114,7 +128,7 @@ def build_page(
         gradio.Markdown('# Localization from image labels')
         with gradio.Row():
             with gradio.Column(scale=3, min_width=300):
-                verdict = gradio.Markdown('### Choose a picture.')
+                verdict = gradio.Markdown('## Choose a picture.')
                 # Without a label: its badge would lie on the picture.
                 boxes = gradio.Image(
                     show_label=False, label='Boxes', interactive=False
@@ -122,7 +136,7 @@ def build_page(
                 table = gradio.Dataframe(
                     headers=HEADERS, label='Boxes in pixels', wrap=True
                 )
-                gradio.Markdown('### Score maps')
+                gradio.Markdown('## Score maps')
                 maps = gradio.Image(
                     show_label=False, label='Score maps', interactive=False
                 )
@@ -192,7 +206,11 @@ def main() -> None:
         inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
     # Gradio's own reading may fail before ours: its reason is shown, too.
     build_page(inferencer, examples).launch(
-        server_name=args.host, server_port=args.port, show_error=True
+        server_name=args.host,
+        server_port=args.port,
+        show_error=True,
+        footer_links=[],  # their contrast is too low to be read
+        js=NAME_BUTTONS,
     )
 
 

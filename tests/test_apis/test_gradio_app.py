@@ -41,7 +41,7 @@ def test_a_picture_over_http(client, inferencer, photos) -> None:
     for drawn in (picture, maps):
         drawn = drawn['path'] if isinstance(drawn, dict) else drawn
         assert cv2.imread(str(drawn)).shape[0] >= 320
-    assert verdict.startswith('### predicted: ')
+    assert verdict.startswith('## predicted: ')
     rows = table['data']
     assert table['headers'] == ['class', 'score', 'x0', 'y0', 'x1', 'y1']
     [expected] = inferencer(path, target='topk', threshold=0.4, contours='all')

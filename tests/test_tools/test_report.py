@@ -527,6 +527,8 @@ def test_learning_curves_of_a_log_beside_the_predictions(folder, browser):
     # one that was made once is seen, too
     lines += [{'wsol/scm/top1_loc': 10 * k, 'step': k} for k in (1, 2)]
     lines += [{'wsol/scm/gt_known_acc': 55.5, 'step': 2}]
+    for name in ('scm', 'tscam'):  # of no protocol, told once
+        lines += [{f'wsol/{name}/top1_cls_acc': 77.7, 'step': 2}]
     scalars.write_text('\n'.join(map(json.dumps, lines)))
     build_report([results], run / 'a.html', data_root=folder / 'pictures')
     browser.look()
@@ -539,10 +541,11 @@ def test_learning_curves_of_a_log_beside_the_predictions(folder, browser):
         'Loss of the training',
         'Validations of the training',
     ]
-    assert count(browser, '.dot') == 3
+    assert count(browser, '.dot') == 4
     told = text(browser, '.chart:last-child .legend')
     assert 'Top-1 Loc (scm): 20.0' in told
     assert 'GT-known (scm): 55.5' in told
+    assert told.endswith('Top-1 classification: 77.7')
     assert browser.problems() == []
 
 

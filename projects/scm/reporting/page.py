@@ -311,6 +311,8 @@ def _floors(measures: RunMeasures) -> list[list]:
 def _curve_name(key: str) -> str:
     """``wsol/scm/top1_loc`` for people."""
     *_, protocol, name = ['', *key.split('/')]
+    if name.endswith('_cls_acc'):  # the same in all protocols
+        return figure_name(name)
     return f'{figure_name(name)} ({protocol})' if protocol else name
 
 
