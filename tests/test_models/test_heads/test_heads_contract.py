@@ -175,7 +175,7 @@ def test_flipped_views_are_merged(head):
         'PrincipalComponentHead',
         'CAMHead',
         'TriLiteHead',
-        pytest.param('ConformerSCMHead', marks=pytest.mark.slow),
+        pytest.param('ConformerSCMHead', marks=pytest.mark.long),
     ],
 )
 def test_export(head):
