@@ -109,6 +109,8 @@ def test_committed_means_are_those_of_the_page(repo):
         ('imagewoof', 'scm', 'SCM'),
         ('cub50', 'tscam', 'TS-CAM'),
         ('cub50', 'scm', 'SCM'),
+        ('imagewoof', 'scm_plus', 'Imagewoof: scm_plus'),
+        ('cub50', 'scm_plus', 'CUB-50: scm_plus'),
     ):
         runs = [
             result

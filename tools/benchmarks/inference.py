@@ -2,7 +2,8 @@
 """Latency of prediction with score maps against a plain classifier's.
 
 ``predict`` of mmpretrain's VisionTransformer with its own head (class scores
-alone) beside those of TS-CAM and SCM with score maps, and with boxes too::
+alone) beside those of TS-CAM, SCM and scm_plus with score maps, and with boxes
+too::
 
     python tools/benchmarks/inference.py --batch-size 1 8 --out latency.json
 
@@ -43,6 +44,7 @@ CONTESTANTS = {
     'TS-CAM, maps': (models.TSCAM, False),
     'SCM, maps': (models.SCM, False),
     'SCM, maps and boxes': (models.SCM, True),
+    'SCM plus, maps': (models.PLUS, False),
 }
 
 

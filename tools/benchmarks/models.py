@@ -27,6 +27,7 @@ from projects.scm.models.calibration import SpatialCalibration  # noqa: E402
 STOCK = 'classifier'
 TSCAM = 'TS-CAM'
 SCM = 'SCM'
+PLUS = 'SCM plus'
 LITERAL = 'SCM, literal'
 
 
@@ -74,8 +75,8 @@ def build_model(
     with_cp: bool = False,
 ) -> nn.Module:
     """Build a contestant, initialised at random, the same every time."""
-    head = 'tscam' if name == TSCAM else 'scm'
-    cfg = Config.fromfile(REPO / 'configs' / f'{head}_deit-s_cub.py').model
+    method = {TSCAM: 'tscam', PLUS: 'scm_plus'}.get(name, 'scm')
+    cfg = Config.fromfile(REPO / 'configs' / f'{method}_deit-s_cub.py').model
     cfg.backbone.pop('init_cfg')
     cfg.backbone.update(arch=arch, img_size=img_size)
     width = VisionTransformer.arch_zoo[arch]['embed_dims']
