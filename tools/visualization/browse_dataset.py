@@ -70,6 +70,11 @@ def main() -> None:
 
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    if not cfg.get(f'{args.phase}_dataloader'):
+        raise ValueError(
+            f'{args.config}: --phase {args.phase}: expected '
+            f'{args.phase}_dataloader, found {", ".join(cfg):.200}'
+        )
     dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
     if args.number < 1:
         raise ValueError(f'--number: expected at least 1, got {args.number}')

@@ -85,6 +85,7 @@ def main() -> None:
         tile_panels,
         write_picture,
     )
+    from projects.scm.utils.config_options import load_if_file
     from projects.scm.visualization.explanation import (
         calibration_panels,
         explain,
@@ -94,11 +95,13 @@ def main() -> None:
 
     sheets = []
     for config, checkpoint in args.model:
-        model = check_model(get_model(config, pretrained=False))
+        model = check_model(get_model(load_if_file(config), False))
         with trusted(args.trust):
             meta = load_weights(model, checkpoint)
         model = model.to(args.device)
         classes = meta.get('dataset_meta', {}).get('classes')
+        if len(classes or ()) != model.head.num_classes:
+            classes = None  # of other data
         label = None
         if args.label is not None:
             label = resolve_target(

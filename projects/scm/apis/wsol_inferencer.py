@@ -25,6 +25,7 @@ from torch import Tensor
 from projects.scm.models.heads import best_classes
 from projects.scm.structures import Localization, check_box_cfg
 from projects.scm.utils.checks import check_positive
+from projects.scm.utils.config_options import load_if_file
 from projects.scm.visualization import write_picture
 
 from .backends import AUTO, TORCH, check_backend, choose_backend
@@ -127,7 +128,7 @@ class WSOLInferencer(BaseInferencer):
         if device is None and backend not in (TORCH, AUTO):
             device = 'cpu'
         if not isinstance(model, BaseModel):
-            model = get_model(model, pretrained=False, **kwargs)
+            model = get_model(load_if_file(model), False, **kwargs)
             device = get_device() if device is None else device
             if pretrained is True:
                 pretrained = _named_checkpoint(model)

@@ -87,6 +87,20 @@ def load_config(file: str | Path) -> Config:
     return cfg
 
 
+def load_if_file(config: Any) -> Any:
+    """A config by its file; a name that mmpretrain knows stays one.
+
+    Args:
+        config (str | Path | Config): As ``mmpretrain.get_model`` takes it.
+
+    Returns:
+        Config | str: See :func:`load_config`.
+    """
+    if isinstance(config, (str, Path)) and Path(config).is_file():
+        return load_config(config)
+    return config
+
+
 def training_images(cfg: Config) -> dict[str, Any]:
     """The training set of a config, its pictures as the test makes them.
 
