@@ -86,6 +86,7 @@ train_cfg = dict(val_interval=4)
 # Killed at any time, it resumes as if it had not been; foreign files are
 # refused. All of it is this project's.
 runner_type = 'WSOLRunner'
+log_processor = dict(type='WSOLLogProcessor')
 default_hooks = dict(
     checkpoint=dict(type='mmpretrain.DurableCheckpointHook', max_keep_ckpts=2),
     checkpoint_fit=dict(type='mmpretrain.CheckpointFitHook'),

@@ -7,6 +7,7 @@ from synthetic_results import dump_results, make_results
 from projects.scm.reporting import build_report
 from projects.scm.reporting.build import (
     folder_names,
+    names_by_id,
     read_class_names,
 )
 from projects.scm.reporting.records import load_records
@@ -84,3 +85,17 @@ def test_class_names_from_folders(tmp_path, results):
         for i, r in enumerate(records)
     ]
     assert folder_names(flat) == {}
+
+
+def test_class_names_for_ids(tmp_path):
+    path = tmp_path / 'synsets.txt'
+    path.write_text('n1 tench, Tinca\nn3 great_auk\nn2 Shih-Tzu\n')
+    assert names_by_id(path, {0: 'n2', 1: 'n3'}) == {
+        0: 'Shih-Tzu',
+        1: 'great auk',
+    }
+    # a file of another kind
+    assert names_by_id(path, {0: 'n2', 1: 'n4'}) is None
+    assert names_by_id(path, {}) is None
+    path.write_text('n1\nn2\n')
+    assert names_by_id(path, {0: 'n2'}) is None

@@ -49,8 +49,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--classes',
-        help='text file with a class name a line; by default the names of '
-        'the folders of the images',
+        help='text file with a class name a line, or with the name of a '
+        'folder and a better one (n02086240 Shih-Tzu); by default the names '
+        'of the folders of the images',
     )
     parser.add_argument(
         '--data-root',

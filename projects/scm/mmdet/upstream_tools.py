@@ -8,7 +8,8 @@ exist, ``--cfg-options data_root=…`` moves the data of all dataloaders,
 folder that another training writes into is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,18 @@ from projects.scm.utils.config_options import read_config
 
 #: What is used of a script of mmdet.
 _SCRIPT_PARTS = ('parse_args', 'main', 'Config', 'Runner', 'RUNNERS')
+
+
+@contextmanager
+def quiet_coco() -> Iterator[None]:
+    """Leave out what pycocotools prints about every annotation file."""
+    from pycocotools import coco
+
+    coco.print = lambda *_: None
+    try:
+        yield
+    finally:
+        del coco.print
 
 
 def run_mmdet_tool(name: str) -> None:
@@ -54,7 +67,7 @@ def run_mmdet_tool(name: str) -> None:
     tool.Config = SimpleNamespace(fromfile=read)
     tool.Runner = SimpleNamespace(from_cfg=settled(tool.Runner.from_cfg))
     tool.RUNNERS = SimpleNamespace(build=settled(tool.RUNNERS.build))
-    with guarded(tool):
+    with guarded(tool), quiet_coco():
         parse_args = tool.parse_args
         tool.parse_args = lambda: told.setdefault('args', parse_args())
         tool.main()

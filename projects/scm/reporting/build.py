@@ -63,9 +63,9 @@ def build_report(
             ``'scm'``.
         threshold (str | float, optional): See
             :func:`~projects.scm.reporting.measures.build_plan`.
-        classes (str | Path, optional): File with a class name a line.
-            Defaults to None: the folders of the images, where each class has
-            one of its own.
+        classes (str | Path, optional): File with a class name a line, or
+            with the name of a folder and a better one. Defaults to None: the
+            folders of the images, where each class has one of its own.
         data_root (str | Path, optional): Where the images are now; see
             :func:`~projects.scm.visualization.report.thumbnails.locate`.
             Defaults to None: the working folder.
@@ -89,7 +89,9 @@ def build_report(
     runs = align_runs([load_records(path) for path in results], names)
     runs = [find_masks(run, data_root) for run in runs]
     first = runs[0]
-    named = read_class_names(classes) if classes else folder_names(first)
+    named = folder_names(first)
+    if classes:
+        named = names_by_id(classes, named) or read_class_names(classes)
     paths = locate([record.img_path for record in first], data_root)
     sizes = [record.size_wh for record in first]
 
@@ -170,6 +172,31 @@ def read_class_names(path: str | Path) -> dict[int, str]:
     if numbered:
         lines = [line.split(maxsplit=1)[1] for line in lines]
     return {label: _readable(name) for label, name in enumerate(lines)}
+
+
+def names_by_id(
+    path: str | Path, ids: Mapping[int, str]
+) -> dict[int, str] | None:
+    """Readable names of classes that are called by ids, as WordNet's are.
+
+    Args:
+        path (str | Path): A text file, a line an id and its name, as
+            ImageNet's ``LOC_synset_mapping.txt`` (``n02086240 Shih-Tzu``);
+            of several names, separated by commas, the first is taken.
+        ids (Mapping[int, str]): Ids by label, see :func:`folder_names`.
+
+    Returns:
+        dict[int, str] | None: Names by label; None unless the file has an id
+        and a name in every line, and those of all classes.
+    """
+    lines = Path(path).read_text('utf-8').splitlines()
+    pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
+    if not ids or any(len(pair) < 2 for pair in pairs):
+        return None
+    names = {key: name.partition(',')[0].strip() for key, name in pairs}
+    if not set(ids.values()) <= names.keys():
+        return None
+    return {label: _readable(names[key]) for label, key in ids.items()}
 
 
 def folder_names(records: Sequence[Record]) -> Mapping[int, str]:
