@@ -146,12 +146,29 @@ def test_other_files_are_refused(tmp_path, text):
         load_result(path)
 
 
-def test_damaged_hits_are_named(content, tmp_path):
-    broken = json.loads(json.dumps(content))
-    broken['epochs'][0]['classification']['top1'] = 'AAA='
+@pytest.mark.parametrize(
+    ('path', 'value', 'said'),
+    [
+        ('epochs 0 classification top1', 'AAA=', 'top1: expected 20 bits'),
+        ('epochs 0 classification top5', 3, 'top5: expected str, got 3'),
+        ('epochs 0 figures', [], r'figures: expected dict, got \[\]'),
+        ('epochs 0 epoch', True, 'epoch: expected int, got True'),
+        ('epochs 0', None, r'epochs\.0: expected dict, got None'),
+        ('epochs', [], 'epochs: expected at least one'),
+        ('num_images', '<html>', 'num_images: expected int'),
+        ('images', float('nan'), 'images: expected str, got nan'),
+    ],
+)
+def test_wrong_fields_are_named(content, path, value, said, tmp_path):
+    """Before anything is made of them."""
+    broken = node = json.loads(json.dumps(content))
+    *parents, last = [int(k) if k.isdecimal() else k for k in path.split()]
+    for key in parents:
+        node = node[key]
+    node[last] = value
     save_result(tmp_path / 'run.json', broken)
-    with pytest.raises(ValueError, match=r'run.json: hits: expected 20 bits'):
-        load_result(tmp_path / 'run.json').last.hits('cls/top1', '')
+    with pytest.raises(ValueError, match=rf'run\.json: not the .*{said}'):
+        load_result(tmp_path / 'run.json')
 
 
 def test_results_of_another_recipe_are_refused(result):

@@ -19,6 +19,7 @@ from .hits import (
     reported_half,
     unpack_bits,
 )
+from .result_fields import check_fields
 from .spec import Run
 
 __all__ = [
@@ -148,16 +149,14 @@ def load_result(path: str | Path) -> RunResult:
     path = Path(path)
     try:
         content = read_json(path)
-        if content['format'] != FORMAT:
-            raise ValueError(
-                f'format: expected {FORMAT}, got {content["format"]!r}'
-            )
-        if not content['epochs']:
-            raise ValueError('epochs: none')
+        found = content.get('format') if isinstance(content, dict) else content
+        if found != FORMAT:
+            raise ValueError(f'format: expected {FORMAT}, got {found!r:.100}')
+        check_fields(content)
         return RunResult(content, str(path))
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(
-            f'{path}: not the result of a run: {type(error).__name__}: {error}'
+            f'{path}: not the result of a run: {error}'
         ) from error
 
 
