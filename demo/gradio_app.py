@@ -39,6 +39,12 @@ NAME_BUTTONS = """() => {
     document.body, { childList: true, subtree: true });
   name();
 }"""
+LAUNCH = dict(
+    # Gradio's own reading may fail before ours: its reason is shown, too.
+    show_error=True,
+    footer_links=[],  # their contrast is too low to be read
+    js=NAME_BUTTONS,
+)
 
 
 def find_examples(folder: Path) -> list[Path]:
@@ -204,13 +210,8 @@ def main() -> None:
 
     with trusted(args.trust):
         inferencer = WSOLInferencer(args.config, args.checkpoint, args.device)
-    # Gradio's own reading may fail before ours: its reason is shown, too.
     build_page(inferencer, examples).launch(
-        server_name=args.host,
-        server_port=args.port,
-        show_error=True,
-        footer_links=[],  # their contrast is too low to be read
-        js=NAME_BUTTONS,
+        server_name=args.host, server_port=args.port, **LAUNCH
     )
 
 

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from test_apis.tiny_localizer import CLASSES
+from test_tools import axe
+from test_tools.chromium_pipe import BINARY, Chromium
 
 gradio = pytest.importorskip('gradio')
 
@@ -18,14 +20,14 @@ def client(inferencer, repo, photos):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'path', [str(repo / 'demo'), *sys.path])
         patch.setenv('no_proxy', '127.0.0.1,localhost')
-        from gradio_app import build_page
+        from gradio_app import LAUNCH, build_page
 
         page = build_page(inferencer, [photos / '0.png'])
         _, url, _ = page.launch(
             server_name='127.0.0.1',
             prevent_thread_lock=True,
             quiet=True,
-            show_error=True,
+            **LAUNCH,
         )
         yield Client(url, verbose=False)
         page.close()
@@ -70,6 +72,21 @@ def test_without_a_picture_it_asks_for_one(client) -> None:
     assert verdict == 'Choose a picture.'
     assert rest == [None, None]
     assert table['data'] in ([], [[''] * 6])
+
+
+@pytest.mark.skipif(BINARY is None, reason='no Chromium is installed')
+@axe.needs_axe
+@pytest.mark.optional
+def test_axe_finds_nothing_on_a_phone(client, tmp_path) -> None:
+    with Chromium(tmp_path / 'profile') as browser:
+        browser.look(390, 844, mobile=True)
+        browser.open(client.src)
+        for _ in range(100):  # until the first result is there
+            browser.settle()
+            if browser.run("document.body.innerText.includes('predicted:')"):
+                break
+        assert browser.run('document.documentElement.scrollWidth') == 390
+        assert axe.violations(browser) == []
 
 
 @pytest.mark.parametrize('kind', ['broken', 'float'])

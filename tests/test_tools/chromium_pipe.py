@@ -136,9 +136,11 @@ class Chromium:
         )
 
     def open(self, path, address=''):
-        """Load a local file and wait until it has loaded."""
+        """Load a local file, or a URL, and wait until it has loaded."""
+        file = str(path)
+        page = file if '://' in file else Path(file).as_uri()
         # a change of the part after # alone would load nothing
-        for url in ('about:blank', Path(path).as_uri() + address):
+        for url in ('about:blank', page + address):
             self.events.clear()
             self.send('Page.navigate', url=url)
             while not any(
