@@ -255,3 +255,22 @@ def test_full_disk_and_wrong_pixels(tmp_path, monkeypatch):
     )
     with pytest.raises(PixelCacheError, match='2 images need'):
         cache.add('ab', keys, lambda path: None)
+
+
+def test_a_damaged_index_is_named(tmp_path):
+    """Whichever byte it is."""
+    file = tmp_path / 'a.npz'
+    rows = dict(keys=np.zeros(1, '<u8'), sizes=np.zeros((1, 2), '<i4'))
+    np.savez(file, sha256=np.zeros(1, 'S64'), **rows)
+    content = file.read_bytes()
+    messages = []
+    for place in range(0, len(content), 2):
+        damaged = bytearray(content)
+        damaged[place] ^= 16
+        file.write_bytes(damaged)
+        try:
+            module.read_index(file)
+        except PixelCacheError as error:
+            messages.append(str(error))
+    assert len(messages) > 100
+    assert all(message.startswith(f'{file}: ') for message in messages)
