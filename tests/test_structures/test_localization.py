@@ -126,6 +126,16 @@ def test_without_a_frame_there_are_no_boxes():
             dict(pred_instances={'bboxes': [[1, 2, 3, 4]], 'labels': [1, 2]}),
             'box_labels: expected 1, one a box',
         ),
+        (
+            dict(
+                pred_instances={'bboxes': [[1, 2, 3, 4]], 'scores': [np.nan]}
+            ),
+            'box_scores: expected finite numbers',
+        ),
+        (
+            dict(pred_instances={'bboxes': [[1, 2, 3, 4]], 'scores': ['x']}),
+            'box_scores: expected finite numbers',
+        ),
     ],
 )
 def test_wrong_fields_are_named(changes, message):

@@ -99,6 +99,11 @@ class Localization:
                 found = getattr(self, field)
                 if found is not None and len(found) != len(boxes):
                     self._fail(field, f'{len(boxes)}, one a box', found)
+            if self.box_scores is not None:
+                scores = as_array(self.box_scores)
+                finite = scores.dtype.kind in 'fiu' and np.isfinite(scores)
+                if not np.all(finite):
+                    self._fail('box_scores', 'finite numbers', scores.tolist())
 
     def _fail(self, field: str, expected: str, found: Any) -> None:
         raise ValueError(
