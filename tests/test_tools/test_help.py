@@ -29,6 +29,8 @@ def test_help_imports_nothing_slow(program):
         capture_output=True,
         text=True,
     )
+    if 'needs mmdet' in done.stderr:
+        pytest.skip('mmdet is not installed')
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith('usage: ')
     imported = set(re.findall(r'\| +(\w+)$', done.stderr, re.MULTILINE))
