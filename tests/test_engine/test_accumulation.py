@@ -11,7 +11,7 @@ from test_engine.tiny_training import (
     tiny_config,
     train,
 )
-from test_models.test_distributed import run_in_two_processes
+from test_models.two_processes import run_in_two_processes
 from torch import nn
 
 from projects.scm.apis.upstream_tools import adapt_to_cpu

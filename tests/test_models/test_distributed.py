@@ -1,8 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Two processes on gloo do what one does with the whole batch."""
 
-import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from mmengine.dataset import DefaultSampler
 from mmengine.registry import RUNNERS
 from mmpretrain.registry import DATASETS, MODELS
 from mmpretrain.structures import DataSample
+from test_models.two_processes import WORLD_SIZE, run_in_two_processes
 from torch.utils.data import Dataset
 
 import projects.scm.register  # noqa: F401
@@ -21,7 +20,6 @@ TINY_ARCH = dict(
     embed_dims=32, num_layers=3, num_heads=2, feedforward_channels=64
 )
 HEADS = ('TSCAMHead', 'SCMHead')
-WORLD_SIZE = 2
 
 
 @DATASETS.register_module()
@@ -44,33 +42,6 @@ def model_config(head):
         backbone=dict(type='TSCAMViT', arch=TINY_ARCH, img_size=64),
         head=dict(type=head, in_channels=32, num_classes=7),
     )
-
-
-def free_port():
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', 0))
-        return server.getsockname()[1]
-
-
-def run_in_two_processes(function, *args):
-    torch.multiprocessing.spawn(
-        start, (free_port(), function, args), nprocs=WORLD_SIZE
-    )
-
-
-def start(rank, port, function, args):
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(WORLD_SIZE),
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-    )
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group('gloo')
-    function(rank, *args)
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
 
 
 def gradients(model, which):

@@ -18,7 +18,7 @@ from PIL import Image
 from test_apis.tiny_localizer import run_tool
 from test_engine.tiny_training import assert_same, quick, read_state
 from test_psol.conftest import Chain
-from test_utils.test_checkpoint_door import Elsewhere, Marker  # noqa: F401
+from test_utils.markers import Marker  # and its storage, elsewhere://
 
 from projects.scm.engine.work_folder import WorkFolderLock
 

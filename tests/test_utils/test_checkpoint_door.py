@@ -1,13 +1,11 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Every way in, each with a file that would leave a mark."""
 
-import os
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from mmpretrain.apis import get_model
@@ -18,22 +16,13 @@ from test_apis.tiny_localizer import (
     runner_config,
     write_config,
 )
+from test_utils.markers import Marker
 
 from projects.scm.apis import WSOLInferencer
 from projects.scm.evaluation.metrics import WSOLEvaluator
 from projects.scm.utils import checkpoint_door
 from projects.scm.utils.checkpoint_door import read_checkpoint
 from projects.scm.utils.trust import trusted
-
-
-class Marker:
-    """Leaves a file behind when it is rebuilt: code of the file ran."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.fixture
@@ -48,19 +37,6 @@ def marked(tmp_path, monkeypatch):
     }
     torch.save(content, file)
     return file
-
-
-class Elsewhere(LocalBackend):
-    """A storage with a scheme of its own."""
-
-    def exists(self, path: str) -> bool:
-        return super().exists(path.partition('://')[2])
-
-    def get(self, path: str) -> bytes:
-        return super().get(path.partition('://')[2])
-
-
-register_backend('elsewhere', Elsewhere, prefixes='elsewhere')
 
 
 def by_file(file: Path, monkeypatch) -> str:
