@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from mmpretrain.registry import MODELS
 from test_integration.conftest import draw_cub
 
@@ -33,6 +34,9 @@ def restored_scope():
 
 @pytest.fixture(autouse=True)
 def keep_scope():
+    # mmdet's all have one name: a runner would be given that of an earlier
+    # test, and its hooks the one that was made last, by any test.
+    Visualizer._instance_dict.clear()
     with restored_scope():
         yield
 
