@@ -353,8 +353,8 @@ class PixelCache:
                 index = read_index(file)
                 self._check_size(name, len(index['keys']))
                 pixels = self.folder / f'{name}{PIXELS}'
-                with pixels.open('rb') as stream:
-                    digest = hashlib.file_digest(stream, 'sha256').hexdigest()
+                mapped = np.memmap(pixels, np.uint8, 'r')
+                digest = hashlib.sha256(mapped).hexdigest()
                 if digest != str(index['sha256']):
                     raise PixelCacheError(
                         f'{pixels}: expected SHA-256 {index["sha256"]}, '
