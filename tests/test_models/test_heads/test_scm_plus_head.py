@@ -3,30 +3,11 @@
 
 import pytest
 import torch
-from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from test_models.test_heads.tiny_vit import vit
 
 from projects.scm.models import SCMHead, SCMPlusHead
 from projects.scm.structures import TokenFeatures
-
-TINY = dict(embed_dims=16, num_layers=3, num_heads=2, feedforward_channels=32)
-
-
-def build(backbone='PatchAttentionViT', head='SCMPlusHead', **options):
-    """Double precision, three layers, grid of 2x3, four classes."""
-    model = MODELS.build(
-        dict(
-            type='ImageClassifier',
-            backbone=dict(
-                type=backbone, arch=TINY, img_size=(32, 48), patch_size=16
-            ),
-            head=dict(type=head, in_channels=16, num_classes=4, **options),
-        )
-    )
-    torch.manual_seed(1)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return model.double().eval()
 
 
 @pytest.fixture
@@ -42,7 +23,7 @@ def scaled(values):
 
 @torch.no_grad()
 def test_maps_by_loops(pictures):
-    model = build(map_layers=2)
+    model = vit('PatchAttentionViT', 'SCMPlusHead', map_layers=2)
     inputs = []
     for layer in model.backbone.layers:
         layer.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
@@ -76,7 +57,8 @@ def test_maps_by_loops(pictures):
 
 
 def test_trains_and_classifies_as_scm(pictures):
-    ours, scm = build(map_layers=3), build('TSCAMViT', 'SCMHead')
+    ours = vit('PatchAttentionViT', 'SCMPlusHead', map_layers=3)
+    scm = vit('TSCAMViT', 'SCMHead')
     scm.load_state_dict(ours.state_dict(), strict=True)
     samples = [DataSample().set_gt_label(n) for n in (0, 3)]
     losses = []
@@ -90,10 +72,10 @@ def test_trains_and_classifies_as_scm(pictures):
 
 
 def test_attention_among_patches(pictures):
-    model = build(map_layers=3)
+    model = vit('PatchAttentionViT', 'SCMPlusHead', map_layers=3)
     with torch.no_grad():
         (tokens,) = model.extract_feat(pictures)
-        (plain,) = build('TSCAMViT').backbone(pictures)
+        (plain,) = vit('TSCAMViT', 'SCMPlusHead').backbone(pictures)
     assert tokens.patch_attention.shape == (2, 3, 6, 6)
     assert (tokens.patch_attention.sum(-1) < 1).all()
     torch.testing.assert_close(tokens.patch, plain.patch)
