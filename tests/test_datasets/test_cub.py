@@ -134,8 +134,8 @@ def test_boxes_are_cut_when_the_image_is_read(cub_root):
     dataset = CUBLocalization(str(cub_root), 'test', pipeline=pipeline)
     with pytest.raises(
         ValueError,
-        match=r'd\.jpg .*box 0 \[40\.0, 10\.0, 42\.0, 15\.5\] lies outside '
-        'its image of 40x30',
+        match=r'bounding_boxes\.txt, line 4: .*d\.jpg: box \[40\.0, 10\.0, '
+        r'42\.0, 15\.5\] lies outside its image of 40x30',
     ):
         dataset[1]
 

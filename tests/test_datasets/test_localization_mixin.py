@@ -6,7 +6,7 @@ import pytest
 from mmengine.dataset import BaseDataset, default_collate
 from torch.utils.data import DataLoader
 
-from projects.scm.datasets import CUBLocalization
+from projects.scm.datasets import CUBLocalization, ImageNetLocalization
 
 LOAD = {
     'type': 'LoadImageFromFile',
@@ -144,4 +144,50 @@ def test_a_box_outside_its_image_is_named(cub_root):
     dataset = CUBLocalization(str(cub_root), 'test', pipeline=PIPELINE)
     with pytest.raises(ValueError, match='outside its image of 40x30') as info:
         dataset[0]
-    assert '001.Sea_Bird/b.jpg (image 0 of the test split)' in str(info.value)
+    assert f'{file}, line 2: ' in str(info.value)
+    assert '001.Sea_Bird/b.jpg: box [40.0, 0.0, 41.0' in str(info.value)
+
+
+def test_boxes_outside_are_named_in_every_form(
+    cub_root, metadata_folder, write_image
+):
+    """File and line of the annotation, all boxes of an image."""
+    for name in ('x,1', 'y', 'z'):
+        write_image(cub_root / f'images/val/{name}.JPEG')
+    sizes = metadata_folder / 'image_sizes.txt'
+    (cub_root / 'list.txt').write_text(
+        'val/z.JPEG 1 1 1 9 9 50 1 60 9\nval/y.JPEG 1 60 1 70 9'
+    )
+    (cub_root / 'plain.txt').write_text('val/y.JPEG 1\nval/z.JPEG 1')
+    for name in 'yz':
+        (cub_root / f'{name}.xml').write_text(
+            '<a><object><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax>'
+            '<ymax>9</ymax></bndbox><bndbox><xmin>40</xmin><ymin>1</ymin>'
+            '<xmax>50</xmax><ymax>9</ymax></bndbox></object></a>'
+        )
+
+    def found(index, **kwargs):
+        kind = (
+            CUBLocalization if 'meta_root' in kwargs else ImageNetLocalization
+        )
+        if kind is ImageNetLocalization:
+            kwargs.update(data_prefix='images', classes=['a', 'b'])
+        dataset = kind(str(cub_root), 'val', pipeline=PIPELINE, **kwargs)
+        with pytest.raises(ValueError, match='expected') as info:
+            dataset[index]
+        return str(info.value)
+
+    listed = found(0, ann_file='list.txt')
+    assert f'{cub_root}/list.txt, line 1: ' in listed
+    assert 'z.JPEG: box [50.0, 1.0, 60.0, 9.0] lies outside' in listed
+    xml = found(1, ann_file='plain.txt', xml_root='.')
+    assert f'{cub_root}/./z.xml, box 2: ' in xml
+    assert 'box [40.0, 1.0, 50.0, 9.0] lies outside its image of 40x30' in xml
+    sizes.write_text(sizes.read_text().replace('500,375', '500,500'))
+    other = found(2, meta_root='../metadata')
+    assert '/image_sizes.txt, line 3: ' in other
+    assert 'annotated in 500x500 pixels' in other
+    sizes.write_text(sizes.read_text().replace('500,500', '0,0'))
+    unknown = found(2, meta_root='../metadata')
+    assert '/localization.txt, line 3: ' in unknown
+    assert 'box [44.0, 93.0, 499.0, 374.0] lies outside its image' in unknown

@@ -13,6 +13,10 @@ SIZE = (300, 200)
         ([], 'a.jpg: no ground truth box'),
         ([[60, 27, 30, 20]], r'a.jpg: box 0 .* is it x, y, width, height'),
         ([[1, 2, 3, 4], [1, 2, 1, 4]], 'a.jpg: box 1 .* has no area'),
+        (
+            [[5, 5, 1, 9], [1, 2, 3, 4], [9, 9, 9, 20]],
+            'box 0 .* the first.*; box 2 .* has no area',
+        ),
         ([[300, 27, 385, 331]], 'lies outside its image of 300x200'),
         ([[10, 200, 20, 210]], 'lies outside its image of 300x200'),
         ([[-9, 2, 0, 4]], 'lies outside its image of 300x200'),
@@ -65,3 +69,7 @@ def test_up_to_the_last_pixel():
         [40, 50, 299, 60],
     ]
     assert found.leaves.tolist() == [False, False, True]
+    for box in ([299, 5, 301, 9], [5, 199.5, 9, 200]):
+        assert len(fit_boxes([box], SIZE, name='a').boxes) == 1
+        with pytest.raises(ValueError, match='has no area left in its image'):
+            fit_boxes([box], SIZE, name='a', last_pixel=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from synthetic_results import dump_results, make_results
 
 from projects.scm.apis.outputs import FORMATS
@@ -355,7 +356,43 @@ def test_shares_are_refused(tool, tmp_path, folder):
     truth = tmp_path / 'truth.csv'
     rows = [f'"{name}",64,64,0.1,0.2,0.7,0.9' for name in NAMES]
     truth.write_text('\n'.join([','.join(HEADER), *rows]))
-    fails(tool, 'are these shares of its sides', folder, '--csv', truth)
+    fails(
+        tool,
+        r'truth.csv, line 3: a/1.jpg: box .* are these shares of its sides',
+        *(folder, '--csv', truth),
+    )
+    truth.write_text('\n'.join([','.join(HEADER), rows[0], rows[0]]))
+    fails(
+        tool, r'2 problems:\n.*line 2: .*\n.*line 3: ', folder, '--csv', truth
+    )
+
+
+def test_boxes_of_a_picture_that_was_shown_upright(tool, tmp_path, test_run):
+    """The test reads pixels as they are stored; annotators see them turned."""
+    path, items, expected = test_run
+    truth, out = tmp_path / 'truth.csv', tmp_path / 'figures.json'
+    rows = [HEADER]
+    for name, item in zip(named(items), items, strict=True):
+        height, width = item['ori_shape'][:2]
+        x0, y0, x1, y1 = item['instances'][0]['bbox']
+        box, size = (x0, y0, x1, y1), (width, height)
+        if width != height:
+            with Image.open(item['img_path']) as image:
+                exif = image.getexif()
+                exif[0x0112] = 6  # upright is a quarter turn clockwise
+                image.save(item['img_path'], exif=exif)
+            box, size = (height - y1, x0, height - y0, x1), (height, width)
+        rows.append([name, *size, *box])
+    with truth.open('w', newline='') as file:
+        csv.writer(file).writerows(rows)
+    run(tool, path, '--csv', truth, '--json', out, '--protocol', 'scm')
+    assert gt_known(out) == expected
+    rows[1][1:3] = 0, 0
+    rows[1][3] = rows[1][5] + 900
+    rows[1][5] += 999
+    with truth.open('w', newline='') as file:
+        csv.writer(file).writerows(rows)
+    fails(tool, 'line 2: .* lies outside its image', path, '--csv', truth)
 
 
 def test_maps_with_extension_of_names_without(tool, tmp_path, folder):

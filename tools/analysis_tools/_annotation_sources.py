@@ -1,8 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Ground truth of a set of images for offline evaluation, from any format."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Truth:
         size_wh: Width and height of the original image, where it is told.
         boxes: ``x0, y0, x1, y1`` in pixels of the original image.
         masks: Files of its masks, instead of boxes.
+        place: Says where the file lists the box of an index.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Truth:
     size_wh: tuple[int, int] | None = None
     boxes: list[tuple[float, ...]] = field(default_factory=list)
     masks: Any | None = None
+    place: Callable[[int], str | None] = lambda _: None
 
 
 def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
@@ -60,10 +63,14 @@ def read_metadata(folder: Path, mask_root: Path | None) -> list[Truth]:
             Truth(
                 item['img_path'],
                 item['gt_label'],
-                size_wh=(item['width'], item['height']),
+                # 0 by 0 in the file: not known.
+                size_wh=(item['width'], item['height'])
+                if 'width' in item
+                else None,
                 boxes=[tuple(i['bbox']) for i in item['instances']],
+                place=partial(table.place, index),
             )
-            for item in table
+            for index, item in enumerate(table)
         ]
     masks = locate_masks(table.masks, table.paths, str(mask_root))
     return [
@@ -98,6 +105,9 @@ def read_boxes(option: str, path: Path) -> list[Truth]:
     truths = {
         name: Truth(name, size_wh=size) for name, size in found.sizes.items()
     }
+    places = {name: [] for name in truths}
+    for name, truth in truths.items():
+        truth.place = places[name].__getitem__
     order = {name: i for i, (_, name) in enumerate(sorted_ids(found))}
     for row in found.boxes:
         truth = truths[row.image]
@@ -110,6 +120,7 @@ def read_boxes(option: str, path: Path) -> list[Truth]:
         truth.label = row.label
         truth.order = order.get(row.label)
         truth.boxes.append(row.box)
+        places[row.image].append(row.where)
     check_truths(truths.values(), found.problems, found.notes)
     return list(truths.values())
 
@@ -128,21 +139,40 @@ def check_truths(
         ValueError: If there is no image, or a box is missing or wrong; the
             message names the images.
     """
-    from projects.scm.structures import fit_boxes
-
     truths = list(truths)
     if not truths:
         problems.add(f'{problems.source}: no images')
     for truth in truths:
         if truth.masks:
             continue
-        try:
-            # What is over the edge is cut, and counted, by the evaluation.
-            fit_boxes(
-                truth.boxes,
-                truth.size_wh,
-                name=f'{problems.source}: {truth.name:.200}',
-            )
-        except ValueError as error:
-            problems.add(str(error))
+        # What is over the edge is cut, and counted, by the evaluation.
+        problems.extend(misfits(truth, problems.source))
     problems.check(notes)
+
+
+def misfits(
+    truth: Truth, source: str, size_wh: Sequence[int] | None = None
+) -> list[str]:
+    """What is wrong with the boxes of an image.
+
+    Args:
+        truth: The image.
+        source: The file, where no place in it is known.
+        size_wh: Its size; by default what the annotation tells.
+
+    Returns:
+        One line a box: place, image, box, expected.
+    """
+    from projects.scm.structures import BoxError, fit_boxes
+
+    name = f'{truth.name:.200}'
+    try:
+        fit_boxes(truth.boxes, size_wh or truth.size_wh, name=name)
+    except BoxError as error:
+        return [
+            f'{truth.place(index) or source}: {name}: box {problem}'
+            for index, problem in error.problems.items()
+        ]
+    except ValueError as error:
+        return [f'{source}: {error}']
+    return []

@@ -2,12 +2,13 @@
 """Score maps for offline evaluation: a test run, or a folder of arrays."""
 
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _annotation_sources import Truth
+from _annotation_sources import Truth, misfits
 
 
 class TestRun:
@@ -22,24 +23,24 @@ class TestRun:
     has_ranking = True
 
     def __init__(self, path: Path, truths: list[Truth] | None) -> None:
+        from projects.scm.datasets.annotations import Problems
         from projects.scm.reporting.records import load_records
-        from projects.scm.structures import fit_boxes
 
         self.records = load_records(path)
         self.truths = [record.truth for record in self.records]
         if truths is not None:
             self.truths = self._replaced(path, truths)
-        for record, own in zip(self.records, self.truths, strict=True):
-            fit_boxes(
-                own.gt_boxes,
-                record.size_wh,
-                name=f'{path}: {record.img_path}',
-            )
+            return
+        problems = Problems(str(path))
+        for record in self.records:
+            own = Truth(record.img_path, boxes=record.truth.gt_boxes)
+            problems.extend(misfits(own, str(path), record.size_wh))
+        problems.check()
 
     def _replaced(self, path: Path, truths: list[Truth]) -> list[Any]:
         """The annotation with other boxes, in the order of the records."""
         from projects.scm.datasets.annotations import ImageNames, Problems
-        from projects.scm.structures import fit_frame
+        from projects.scm.structures import FrameError, fit_frame
 
         by_name = {truth.name: truth for truth in truths}
         names, reasons = ImageNames(by_name).match(
@@ -67,11 +68,14 @@ class TestRun:
                         own,
                         truth.size_wh,
                         record.size_wh,
+                        orientation=_orientation(record.img_path),
                         name=f'{path}: {record.img_path}: ori_shape',
                     )
                     moved = len(own)
-                except ValueError as error:
-                    problems.add(str(error))
+                except FrameError as error:
+                    problems.add(f'{truth.place(0)}: {error}')
+            elif truth.size_wh is None:
+                problems.extend(misfits(truth, str(path), record.size_wh))
             replaced.append(
                 record.truth._replace(
                     gt_boxes=own, num_cut_boxes=0, num_moved_boxes=moved
@@ -93,6 +97,13 @@ class TestRun:
         return record_localization(
             plan, self.records[index].found, self.truths[index]
         )
+
+
+def _orientation(path: str) -> int:
+    """EXIF orientation of a picture, 1 where it is not at hand."""
+    from projects.scm.datasets.transforms.box_checks import exif_orientation
+
+    return exif_orientation(path) if os.path.isfile(path) else 1
 
 
 def _check_labels(

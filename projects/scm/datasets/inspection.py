@@ -56,7 +56,7 @@ def find_bad_boxes(dataset: Any) -> tuple[list[str], int, int]:
             boxes, so many are looked at, evenly spread.
 
     Returns:
-        tuple[list[str], int, int]: What is wrong, a line an image, the
+        tuple[list[str], int, int]: What is wrong, a line a box, the
         number of images that were looked at, and of those that boxes leave.
     """
     count = len(dataset)
@@ -77,7 +77,10 @@ def find_bad_boxes(dataset: Any) -> tuple[list[str], int, int]:
             fitted = fit_annotation({**info, 'ori_shape': (height, width)})
             leaving += fitted['num_cut_boxes'] > 0
         except ValueError as error:
-            problems.append(f'{path}: {error}')
+            if hasattr(dataset, 'describe_misfit'):
+                problems += dataset.describe_misfit(path, error)
+            else:
+                problems.append(f'{path}: {error}')
     return problems, opened, leaving
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
+from projects.scm.structures import BoxError, FrameError
+
 from .annotations import AnnotationTable, check_inside, locate_masks
 from .transforms import (
     LoadCachedImage,
@@ -60,6 +62,8 @@ class LocalizationMixin:
     allow_outside: bool = False
 
     _cached: LoadCachedImage | None = None
+    #: Annotations with the places of their boxes, once some do not fit.
+    _listed: tuple[AnnotationTable, dict[str, int]] | None = None
 
     def _init_localization(
         self,
@@ -185,10 +189,41 @@ class LocalizationMixin:
             raise FileNotFoundError(f'{error}; {self.LAYOUT}') from error
         except Exception as error:
             path = self.get_data_info(idx)['img_path']
+            if isinstance(error, (BoxError, FrameError)):
+                lines = self.describe_misfit(path, error)
+                raise ValueError('\n'.join(lines)) from error
             raise ValueError(
                 f'{path} (image {idx} of the {self.split} split) could not '
                 f'be read and transformed: {type(error).__name__}: {error}'
             ) from error
+
+    def describe_misfit(self, path: str, error: ValueError) -> list[str]:
+        """Say where the annotation lists what does not fit an image.
+
+        Places are not kept for each box: the annotation is read again, once.
+
+        Args:
+            path (str): ``img_path`` of the image.
+            error (ValueError): What :func:`fit_annotation` raised.
+
+        Returns:
+            list[str]: One problem each, with file, line, found and expected.
+        """
+        if self._listed is None:
+            table = self.load_data_list()
+            self._listed = (
+                table,
+                {item['img_path']: index for index, item in enumerate(table)},
+            )
+        table, indices = self._listed
+        index = indices.get(path)
+        problems = getattr(error, 'problems', {}) or {None: str(error)}
+        lines = []
+        for box, problem in problems.items():
+            place = None if index is None else table.place(index, box)
+            what = problem if box is None else f'box {problem}'
+            lines.append(f'{place}: ' * bool(place) + f'{path}: {what}')
+        return lines
 
     def extra_repr(self) -> list[str]:
         """Lines of the representation of the dataset."""

@@ -1,9 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Plain structures: localizations, boxes, score maps, token features."""
 
-from .annotated_size import fit_frame, turn_boxes, turn_boxes_back
+from .annotated_size import FrameError, fit_frame, turn_boxes, turn_boxes_back
 from .annotation import Annotation, MaskFiles
-from .box_edges import FittedBoxes, box_problem, fit_boxes
+from .box_edges import BoxError, FittedBoxes, box_problem, fit_boxes
 from .boxes import (
     boxes_to_frame,
     coverage_inclusive,
@@ -36,7 +36,9 @@ __all__ = [
     'INTERPOLATIONS',
     'OTSU',
     'Annotation',
+    'BoxError',
     'FittedBoxes',
+    'FrameError',
     'Localization',
     'MaskFiles',
     'TokenFeatures',

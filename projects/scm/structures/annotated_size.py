@@ -42,6 +42,10 @@ class FrameChange(NamedTuple):
     scale: bool
 
 
+class FrameError(ValueError):
+    """The annotated size of a picture is not that of the picture."""
+
+
 def find_frame_change(
     annotated_wh: Sequence[int],
     image_wh: Sequence[int],
@@ -101,7 +105,7 @@ def fit_frame(
         tuple[np.ndarray, FrameChange]: (n, 4) float64, and what was done.
 
     Raises:
-        ValueError: If the sizes do not belong together; the message names
+        FrameError: If the sizes do not belong together; the message names
             the image and both.
     """
     boxes = as_boxes(boxes_xyxy, name)
@@ -112,7 +116,7 @@ def fit_frame(
     turnable = orientation in _SWAPPED
     change = find_frame_change(shown, own, turnable)
     if change is None:
-        raise ValueError(
+        raise FrameError(
             f'{name}: the image has {own[0]}x{own[1]} pixels, but its boxes '
             f'were annotated in {shown[0]}x{shown[1]} pixels: expected the '
             'size of the image, or one factor for both sides'

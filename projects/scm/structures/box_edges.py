@@ -6,7 +6,7 @@ over the edge is cut there, and whoever asks can count it; a box that cannot
 be meant is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,21 @@ class FittedBoxes(NamedTuple):
 
     boxes: np.ndarray
     leaves: np.ndarray
+
+
+class BoxError(ValueError):
+    """Boxes of an image cannot be meant.
+
+    Attributes:
+        problems (dict[int, str]): What is wrong with which box, the box
+            itself included.
+    """
+
+    def __init__(
+        self, message: str, problems: Mapping[int, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.problems = dict(problems or {})
 
 
 def fit_boxes(
@@ -52,10 +67,11 @@ def fit_boxes(
         FittedBoxes: Boxes, and which of them were cut.
 
     Raises:
-        ValueError: If there is no box, or a box is not four finite numbers,
-            has no area, has its corners in the wrong order, is given in
-            shares of the image, or lies outside. The message names the image
-            and the box.
+        BoxError: If a box is not finite, has no area or none within the
+            image, has its corners in the wrong order, is given in shares of
+            the image, or lies outside. The message names the image and all
+            such boxes.
+        ValueError: If there is no box, or one is not four numbers.
     """
     boxes = as_boxes(boxes_xyxy, name)
     if len(boxes) == 0:
@@ -63,10 +79,14 @@ def fit_boxes(
     size = None
     if image_size_wh is not None:
         size = as_size(image_size_wh, 'image_size_wh')
-    for index, box in enumerate(boxes.tolist()):
-        problem = box_problem(box, size)
-        if problem:
-            raise ValueError(f'{name}: box {index} {box} {problem}')
+    problems = {
+        index: f'{box} {problem}'
+        for index, box in enumerate(boxes.tolist())
+        if (problem := box_problem(box, size, last_pixel))
+    }
+    if problems:
+        message = '; '.join(f'box {i} {text}' for i, text in problems.items())
+        raise BoxError(f'{name}: {message}', problems)
     if size is None:
         return FittedBoxes(boxes, np.zeros(len(boxes), bool))
     far = np.array(size)
@@ -76,13 +96,16 @@ def fit_boxes(
 
 
 def box_problem(
-    box: Sequence[float], size_wh: tuple[float, float] | None
+    box: Sequence[float],
+    size_wh: tuple[float, float] | None,
+    last_pixel: bool = False,
 ) -> str | None:
     """Say in words why a box cannot be meant, or None.
 
     Args:
         box: Four numbers, ``x0, y0, x1, y1``.
         size_wh: Width and height of the image, where they are known.
+        last_pixel: See :func:`fit_boxes`.
 
     Returns:
         str, optional: What is wrong and what was expected, to be put behind
@@ -112,5 +135,11 @@ def box_problem(
         return (
             f'lies outside its image of {width:g}x{height:g} pixels: expected '
             'x0, y0, x1, y1 in pixels of the original image'
+        )
+    if last_pixel and (x0 >= width - 1 or y0 >= height - 1):
+        return (
+            f'has no area left in its image of {width:g}x{height:g} pixels, '
+            'whose last pixel it begins in: expected x0, y0, x1, y1 in pixels '
+            'of the original image'
         )
     return None

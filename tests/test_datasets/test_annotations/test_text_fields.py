@@ -8,7 +8,6 @@ from projects.scm.datasets.annotations.text_fields import (
     parse_box,
     parse_label,
     parse_lines,
-    parse_size,
     read_lines,
 )
 
@@ -91,14 +90,6 @@ def test_parse_label(text, first, classes, expected):
 def test_parse_label_errors(text, first, classes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_label(text, first, classes)
-
-
-def test_parse_size():
-    assert parse_size('500', '375') == (500, 375)
-    with pytest.raises(ValueError, match='image size 0x3 is not positive'):
-        parse_size('0', '3')
-    with pytest.raises(ValueError, match="height 'x' is not an integer"):
-        parse_size('1', 'x')
 
 
 def test_parse_box():

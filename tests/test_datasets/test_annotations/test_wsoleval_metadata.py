@@ -100,6 +100,17 @@ def test_errors(metadata_folder, name, old, new, message):
     assert str(metadata_folder) in str(info.value)
 
 
+def test_a_size_of_0_by_0_is_not_known(metadata_folder):
+    file = metadata_folder / 'image_sizes.txt'
+    file.write_text(file.read_text().replace('500,375', '0,0'))
+    table = read_wsoleval(str(metadata_folder), with_boxes=True)
+    assert 'width' not in table[2]
+    assert table[1]['height'] == 30
+    assert table[2]['instances'] == [instance(1, 44, 93, 499, 374)]
+    assert table.place(1, 1) == f'{metadata_folder}/localization.txt, line 4'
+    assert table.place(1) == f'{file}, line 2'
+
+
 def test_read_image_ids(metadata_folder):
     ids = read_image_ids(str(metadata_folder / 'image_ids.txt'))
     assert ids == ['val/x,1.JPEG', 'val/y.JPEG', 'val/z.JPEG']

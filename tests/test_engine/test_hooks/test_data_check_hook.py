@@ -1,5 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -25,7 +27,9 @@ def test_missing_image_is_found_before_training(cub, tmp_path):
         ValueError, match='7 of the 12 images of the training set do not exist'
     ) as caught:
         train(tiny_config(cub, tmp_path / 'work'))
-    assert str(cub / 'images/002.c/03.png') in str(caught.value)
+    message = str(caught.value)
+    assert str(cub / 'images/002.c/03.png') in message
+    assert '2 of the 3 images of the validation set do not exist' in message
     assert not list((tmp_path / 'work').glob('*.pth'))
 
 
@@ -36,10 +40,30 @@ def test_boxes_of_other_kinds_are_found_before_training(cub, tmp_path):
     lines[-1] = '15 30.0 5.0 40.0 15.0'
     path.write_text('\n'.join(lines) + '\n')
     with pytest.raises(
-        ValueError, match='1 of 3 images of the validation set have boxes'
-    ) as caught:
+        ValueError, match=r'bounding_boxes.txt, line 15: .*14.png: box \[30.0'
+    ):
         train(tiny_config(cub, tmp_path / 'work'))
-    assert '14.png' in str(caught.value)
+
+
+def test_all_problems_of_a_test_are_told_at_once(cub):
+    """Before the first picture is tested; those of more than ten in a file."""
+    path = cub / 'bounding_boxes.txt'
+    path.write_text(
+        ''.join(f'{i} 40.0 4.0 9.0 9.0\n' * 4 for i in range(1, 16))
+    )
+    dataset = CUBLocalization(str(cub), split='test')
+    runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=dataset))
+    with pytest.raises(
+        ValueError, match='12 boxes of 3 images of the test'
+    ) as caught:
+        DataCheckHook().before_test(runner)
+    summary, *shown = str(caught.value).splitlines()
+    assert len(shown) == 10
+    assert 'lies outside its image of ' in shown[0]
+    file = Path(re.search(r'all of them in (\S+),', summary).group(1))
+    lines = file.read_text().splitlines()
+    file.unlink()
+    assert len(lines) == len(set(lines)) == 12
 
 
 def test_many_boxes_that_are_cut_are_told(cub):

@@ -8,6 +8,8 @@ import numpy as np
 
 from projects.scm.structures import MaskFiles
 
+from .text_fields import read_lines
+
 # Images whose columns become lists at once. Larger blocks wake the garbage
 # collector, which then costs more than everything else here.
 _BLOCK = 256
@@ -23,31 +25,47 @@ class BoxCollector:
     """Boxes of images, gathered in any order.
 
     A list of a million boxes as Python objects takes about a gigabyte; here
-    a box takes forty bytes.
+    a box takes forty-eight bytes.
+
+    Args:
+        listed: The file that lists them in lines, or a file for each image.
+            Defaults to None, which is not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listed: str | Sequence[str] | None = None) -> None:
+        self.listed = listed
         self._images = array('q')
         self._boxes = array('d')
+        self._lines = array('q')
 
-    def add(self, image: int, box: Sequence[float]) -> None:
-        """Add one box ``x0, y0, x1, y1`` of the image with this index."""
+    def add(self, image: int, box: Sequence[float], line: int = 0) -> None:
+        """Add one box.
+
+        Args:
+            image: Index of its image.
+            box: ``x0, y0, x1, y1``.
+            line: Its line, or its number in the file of its image, from 1.
+        """
         self._images.append(image)
         self._boxes.extend(box)
+        self._lines.append(line)
 
-    def grouped(self, num_images: int) -> tuple[np.ndarray, np.ndarray]:
+    def grouped(
+        self, num_images: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sort the boxes by image.
 
         Returns:
-            Boxes float64 (m, 4), and offsets int64 (num_images + 1): the
-            boxes of image ``i`` are ``boxes[offsets[i]:offsets[i + 1]]``, in
-            the order in which they were added.
+            Boxes float64 (m, 4), offsets int64 (num_images + 1): the boxes of
+            image ``i`` are ``boxes[offsets[i]:offsets[i + 1]]``, in the order
+            in which they were added; and the lines of the boxes, int64 (m,).
         """
         images = np.array(self._images, dtype=np.int64)
         boxes = np.array(self._boxes, dtype=np.float64).reshape(-1, 4)
         counts = np.bincount(images, minlength=num_images)
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        return boxes[np.argsort(images, kind='stable')], offsets
+        order = np.argsort(images, kind='stable')
+        return boxes[order], offsets, np.array(self._lines)[order]
 
 
 class AnnotationTable(Sequence):
@@ -71,6 +89,10 @@ class AnnotationTable(Sequence):
         boxes_end (str, optional): ``'last_pixel'`` where far corners are at
             most ``width - 1, height - 1`` in this format; items say so.
             Defaults to None, which means ``width, height``.
+        lines (np.ndarray, optional): int64 (m,), the line of each box in its
+            file, from 1.
+        sizes_file (str, optional): The file that lists sizes, where it is
+            not that of the boxes; set by readers. Defaults to None.
         masks (list[MaskFiles], optional): Masks of each image, as they are
             found; set afterwards.
         locate (Callable, optional): Turns a listed path into ``img_path``.
@@ -89,11 +111,13 @@ class AnnotationTable(Sequence):
         self.boxes_end = boxes_end
         self.paths = paths
         self.labels = np.array(labels, dtype=np.int64)
-        self.boxes = self.offsets = self.sizes = None
+        self.boxes = self.offsets = self.lines = self.sizes = None
         if boxes is not None:
-            self.boxes, self.offsets = boxes.grouped(len(paths))
+            self.boxes, self.offsets, self.lines = boxes.grouped(len(paths))
         if sizes is not None:
             self.sizes = np.array(sizes, dtype=np.int64).reshape(-1, 2)
+        self.sizes_file: str | None = None
+        self._listed = boxes and boxes.listed
         self.masks: list[MaskFiles] | None = None
         self.locate: Callable[[str], str] | None = None
 
@@ -117,6 +141,29 @@ class AnnotationTable(Sequence):
     def without_boxes(self) -> list[int]:
         """Indices of the images that have no box."""
         return np.flatnonzero(np.diff(self.offsets) == 0).tolist()
+
+    def place(self, image: int, box: int | None = None) -> str | None:
+        """Where annotation files list a box, or the size of its image.
+
+        Args:
+            image: Index of the image.
+            box: Index among its boxes; None for the size.
+
+        Returns:
+            str, optional: File and line, or what else tells the place; None
+            where it is not known.
+        """
+        if box is None and self.sizes_file is not None:
+            start = f'{self.paths[image]},'
+            lines = enumerate(read_lines(self.sizes_file), start=1)
+            number = next(n for n, line in lines if line.startswith(start))
+            return f'{self.sizes_file}, line {number}'
+        if self._listed is None:
+            return None
+        number = self.lines[self.offsets[image] + (box or 0)]
+        if isinstance(self._listed, str):
+            return f'{self._listed}, line {number}'
+        return f'{self._listed[image]}, box {number}'
 
     def _rows(self, start: int, stop: int) -> Iterator[dict]:
         """Make the items of a range; columns turn into lists once."""

@@ -3,6 +3,7 @@
 
 import os.path as osp
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from .annotation_table import NO_BOXES, AnnotationTable, BoxCollector
@@ -121,20 +122,23 @@ def _read_boxes(
     root: str, paths: dict[int, str], chosen: list[int]
 ) -> BoxCollector:
     """Read the boxes of the chosen images; the others are checked too."""
-    boxes = BoxCollector()
+    file = osp.join(root, 'bounding_boxes.txt')
+    boxes = BoxCollector(file)
     index = {key: i for i, key in enumerate(chosen)}
+    lines = count(1)
 
     def parse(line: str) -> None:
+        number = next(lines)
         text, *fields = line.split()
         key = parse_int(text, 'id')
         if key not in paths:
             raise ValueError(f'id {key} is not in images.txt')
         box = parse_box(fields, None, xywh=True)
         if key in index:
-            boxes.add(index[key], box)
+            boxes.add(index[key], box, number)
 
     parse_lines(
-        osp.join(root, 'bounding_boxes.txt'),
+        file,
         '<image id> <x> <y> <width> <height>',
         parse,
         CUB_LAYOUT,

@@ -40,7 +40,7 @@ def read_image_list(
     images: list[str] = []
     labels = array('q')
     to_label = cache(partial(parse_label, first=0, num_classes=num_classes))
-    boxes = BoxCollector() if with_boxes else None
+    boxes = BoxCollector(path) if with_boxes else None
 
     def parse(line: str) -> None:
         image, *fields = line.split()
@@ -57,7 +57,7 @@ def read_image_list(
                 )
             for i in range(0, len(numbers), 4):
                 box = parse_box(numbers[i : i + 4], None, xywh=False)
-                boxes.add(len(images), box)
+                boxes.add(len(images), box, len(images) + 1)
         images.append(image)
 
     parse_lines(path, _FORM, parse)

@@ -149,14 +149,6 @@ def parse_label(text: str, first: int, num_classes: int | None) -> int:
     return label - first
 
 
-def parse_size(width: str, height: str) -> Size:
-    """Return an image size as (width, height); both must be positive."""
-    size = parse_int(width, 'width'), parse_int(height, 'height')
-    if min(size) <= 0:
-        raise ValueError(f'image size {size[0]}x{size[1]} is not positive')
-    return size
-
-
 def parse_optional_size(width: str | None, height: str | None) -> Size | None:
     """Return an image size, or None where it is absent or 0 by 0.
 

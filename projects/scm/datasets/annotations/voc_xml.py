@@ -170,10 +170,10 @@ def read_voc_boxes(
             f'{folder}: no XML file for {len(missing)} of {len(names)} '
             f'images, for instance {missing[0]}.xml'
         )
-    boxes, sizes = BoxCollector(), []
+    files = [osp.join(folder, found[name]) for name in names]
+    boxes, sizes = BoxCollector(files), []
     problems = Problems(folder)
-    for index, name in enumerate(names):
-        file = osp.join(folder, found[name])
+    for index, file in enumerate(files):
         with problems.collecting():
             annotation = read_voc_xml(file)
             if not annotation.boxes:
@@ -183,7 +183,7 @@ def read_voc_boxes(
                 problem = box_problem(box, annotation.size)
                 if problem:
                     problems.add(f'{file}, box {number} {list(box)} {problem}')
-                boxes.add(index, box)
+                boxes.add(index, box, number)
     problems.check()
     return boxes, sizes
 

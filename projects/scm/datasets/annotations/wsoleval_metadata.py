@@ -10,6 +10,7 @@ the mask lists of OpenImages.
 import os.path as osp
 from array import array
 from functools import cache, partial
+from itertools import count
 
 from mmengine.fileio import exists
 
@@ -22,7 +23,7 @@ from .text_fields import (
     parse_box,
     parse_label,
     parse_lines,
-    parse_size,
+    parse_optional_size,
     read_lines,
 )
 
@@ -64,12 +65,12 @@ def read_wsoleval(
     problems = Problems(folder)
     labels = sizes = boxes = masks = None
     listed = osp.join(folder, 'localization.txt')
+    size_file = osp.join(folder, 'image_sizes.txt')
     with problems.collecting():
         labels = read_class_labels(
             osp.join(folder, 'class_labels.txt'), index, num_classes
         )
     if with_boxes:
-        size_file = osp.join(folder, 'image_sizes.txt')
         with problems.collecting():
             if exists(size_file):
                 sizes = read_image_sizes(size_file, index)
@@ -83,6 +84,8 @@ def read_wsoleval(
             masks = read_masks(listed, index)
     problems.check()
     table = AnnotationTable(ids, labels, boxes, sizes)
+    if sizes:
+        table.sizes_file = size_file
     if with_boxes:
         _check_complete(listed, ids, table.without_boxes(), f'. {NO_BOXES}')
     table.masks = masks
@@ -132,21 +135,23 @@ def read_image_sizes(path: str, index: dict[str, int]) -> array:
         index: Image -> position; every one needs a size.
 
     Returns:
-        Width and height of the first image, of the second, and so on.
+        Width and height of the first image, of the second, and so on; 0, 0
+        where the file says so, which means that they are not known.
     """
-    sizes = array('q', [0, 0]) * len(index)
-    to_size = cache(parse_size)
+    sizes = array('q', [-1, -1]) * len(index)
+    to_size = cache(parse_optional_size)
 
     def parse(line: str) -> None:
         image, width, height = _split_right(line, 2)
         start = 2 * _position(index, image)
-        if sizes[start]:
+        if sizes[start] >= 0:
             raise ValueError(f'{image} is listed twice')
-        sizes[start], sizes[start + 1] = to_size(width, height)
+        size = to_size(width, height) or (0, 0)
+        sizes[start], sizes[start + 1] = size
 
     parse_lines(path, '<image>,<width>,<height>', parse, METADATA_LAYOUT)
     _check_complete(
-        path, index, [i for i, x in enumerate(sizes[::2]) if not x]
+        path, index, [i for i, x in enumerate(sizes[::2]) if x < 0]
     )
     return sizes
 
@@ -159,19 +164,24 @@ def read_boxes(
     Args:
         path: The file, of lines ``<image>,<x0>,<y0>,<x1>,<y1>``.
         index: Image -> position.
-        sizes: As :func:`read_image_sizes` returns them; boxes that leave
+        sizes: As :func:`read_image_sizes` returns them; boxes outside of
             their image are refused.
 
     Returns:
         Boxes in pixels of the original images.
     """
-    boxes = BoxCollector()
+    boxes = BoxCollector(path)
+    lines = count(1)
 
     def parse(line: str) -> None:
+        number = next(lines)
         image, *fields = _split_right(line, 4)
         position = _position(index, image)
         size = sizes and (sizes[2 * position], sizes[2 * position + 1])
-        boxes.add(position, parse_box(fields, size, xywh=False))
+        if size == (0, 0):
+            size = None
+        box = parse_box(fields, size, xywh=False)
+        boxes.add(position, box, number)
 
     form = '<image>,<x0>,<y0>,<x1>,<y1>'
     parse_lines(path, form, parse, METADATA_LAYOUT)

@@ -112,7 +112,7 @@ def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
                 boxes,
                 listed,
                 (width, height),
-                orientation=_orientation(results),
+                orientation=exif_orientation(results.get('img_path')),
                 name='instances',
             )
             num_moved = len(judged)
@@ -133,11 +133,15 @@ def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
     return results
 
 
-def _orientation(results: Mapping[str, Any]) -> int:
-    """EXIF orientation of the file, 1 where it tells none."""
-    if 'img_path' not in results:
+def exif_orientation(path: str | None) -> int:
+    """EXIF orientation of a file, 1 where it tells none.
+
+    Args:
+        path (str, optional): The file. None for pixels of no file.
+    """
+    if path is None:
         return 1
-    with Image.open(io.BytesIO(get(results['img_path']))) as image:
+    with Image.open(io.BytesIO(get(path))) as image:
         return image.getexif().get(0x0112, 1)
 
 
