@@ -28,6 +28,7 @@ OK, MISSING, BROKEN = 'ok', 'missing', 'BROKEN'
 
 #: Packages that something optional needs: module, distribution, purpose.
 OPTIONAL_MODULES = (
+    ('simplejpeg', 'simplejpeg', 'faster decoding of JPEGs'),
     ('timm', 'timm', 'backbones of timm (TSCAMTimm)'),
     ('transformers', 'transformers', 'tests of weights of that library'),
     ('safetensors', 'safetensors', 'weights in *.safetensors'),

@@ -13,13 +13,16 @@ from PIL import Image, ImageOps
 
 from projects.scm.utils.pictures import array_to_8bit, image_to_8bit
 
+from .exact_jpeg import decode_jpeg
+
 
 @TRANSFORMS.register_module()
 class Load8BitImage(LoadImageFromFile):
     """mmcv's ``LoadImageFromFile``, but 16 bits are scaled, not cut off.
 
-    Pictures of 8 bits are the same to the last value. Real and 32-bit
-    numbers are refused.
+    Pictures of 8 bits are the same to the last value, JPEGs of Pillow's
+    backend by a faster decoder too, where simplejpeg is installed. Real and
+    32-bit numbers are refused.
 
     **Required Keys:** img_path
 
@@ -104,6 +107,12 @@ class Load8BitImage(LoadImageFromFile):
                     picture.draft(None, self.dct_scaled)
                     if picture.size != size:
                         return self._convert(picture, size)
+                if self.color_type in ('color', 'color_ignore_orientation'):
+                    image = decode_jpeg(
+                        content, picture, self.color_type == 'color'
+                    )
+                    if image is not None:
+                        return image, image.shape[:2]
         image = mmcv.imfrombytes(
             content, flag=self.color_type, backend=self.imdecode_backend
         )
