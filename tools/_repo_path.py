@@ -44,11 +44,10 @@ def let_threads_sleep() -> None:
     """Let threads that wait for others sleep, unless the user says otherwise.
 
     By default they spin, and where other programs want the cores a step of a
-    small model takes many times as long (docs/performance.md, Threads). It
-    has to be set before torch is imported.
+    small model takes many times as long (docs/performance.md, Threads), with
+    any number of threads but one. It has to be set before torch is imported.
     """
-    if not {'OMP_NUM_THREADS', 'OMP_WAIT_POLICY'} & os.environ.keys():
-        os.environ['OMP_WAIT_POLICY'] = 'PASSIVE'
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def run(main: Callable[[], object]) -> None:

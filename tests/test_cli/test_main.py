@@ -83,7 +83,7 @@ def test_errors_are_one_line_unless_asked(repo, tmp_path, traceback) -> None:
     ('given', 'found'),
     [
         ({}, 'PASSIVE'),
-        ({'OMP_NUM_THREADS': '2'}, None),
+        ({'OMP_NUM_THREADS': '2'}, 'PASSIVE'),
         ({'OMP_WAIT_POLICY': 'ACTIVE'}, 'ACTIVE'),
     ],
 )

@@ -104,6 +104,19 @@ def test_table(runs):
     assert text.index('oracle') < text.index('| fixed |')
 
 
+def test_figures_of_five_classes_need_six(runs):
+    # files of earlier versions do not tell the number
+    assert 'Top-5 Loc' in format_tables(runs, 'tscam', draws=9)
+    for run in runs:
+        run.num_classes = 5
+    text = format_tables(runs, 'tscam', draws=100)
+    assert 'Top-5' not in text
+    assert '| scm − tscam | 2 pairs | labels | **+21.0 (' in text
+    for run in runs:
+        run.num_classes = 6
+    assert 'Top-5 class' in format_tables(runs, 'tscam', draws=9)
+
+
 def test_choices_that_were_not_made_have_no_row(runs):
     for run in runs:
         for figure in run.content['epochs'][0]['figures'].values():

@@ -115,6 +115,7 @@ def test_boxes_that_the_pipeline_fitted_are_counted(write):
     plan = EvaluationPlan.build(threshold='none')
     found = record_detection(plan, detected('a'), images)
     assert (found.num_cut_boxes, found.num_moved_boxes) == (2, 3)
+    assert found.num_classes == len(fitted['pred_score'])
 
 
 def test_both_must_have_seen_the_same_images(write):

@@ -6,6 +6,7 @@ import logging
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,17 @@ def test_logs_a_table(samples, caplog):
         logger.removeHandler(caplog.handler)
     assert "split 'test', 48 images" in caplog.text
     assert 'centred square' in caplog.text
+
+
+def test_figures_of_five_classes_need_six(samples):
+    """Of five, the best five are all; 8 classes here."""
+    for items in (samples, without_boxes(samples)):
+        (summary,) = WSOLEvaluator.calculate(item.to_dict() for item in items)
+        assert summary.num_classes == 8
+        assert 'top5' in format_table([replace(summary, num_classes=6)])
+        table = format_table([replace(summary, num_classes=5)] * 2)
+        assert 'top5' not in table
+        assert 'top1_cls_acc' in table
 
 
 def test_ignored_boxes_are_left_out(samples):

@@ -30,10 +30,12 @@ def trained(workshop):
 USELESS = (
     'FileClient',
     'HardDiskBackend',
+    'Loads checkpoint by',
     'MultiScaleDeformableAttention',
     'OneDL',
     'cannot work without CUDA',
     'pin_memory',
+    'prefix is not set',
 )
 
 

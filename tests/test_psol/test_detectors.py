@@ -94,6 +94,13 @@ def test_a_detector_learns_from_the_labels(chain):
     assert 'Epoch(train) [1][3/3]' in log
     assert 'coco/bbox_mAP' in log
     assert 'Could not import' not in log
+    # What comes before the first step tells what runs, on what, and where.
+    before = log.partition('== train_detector.py\n')[2].splitlines()
+    first = next(i for i, x in enumerate(before) if 'Epoch(train)' in x)
+    told = ('environment, config', 'on the CPU, 1 thread', 'Checkpoints will')
+    assert [t for t, x in zip(told, before, strict=False) if t in x] == [*told]
+    assert first == len(told)
+    assert 'top5' not in log  # of three classes
     assert log.count('creating index') == 0
     losses = [float(x) for x in re.findall(r' loss: (\S+)', log)]
     assert len(losses) == 3

@@ -28,6 +28,8 @@ def check_fields(content: Any) -> None:
     for name in ('seed', 'num_images'):
         _expect(content.get(name), int, name)
     number = content['num_images']
+    if content.get('num_classes') is not None:
+        _expect(content['num_classes'], int, 'num_classes')
     _check_hits(content['reported_half'], number, 'reported_half')
     for name, kind in (('trained_by', list), ('tested_by', dict)):
         if content.get(name) is not None:

@@ -96,6 +96,8 @@ class RunResult:
         self.method: str = content['method']
         self.seed: int = content['seed']
         self.num_images: int = content['num_images']
+        #: Files of earlier versions do not say.
+        self.num_classes: int | None = content.get('num_classes')
         self.reported = unpack_bits(
             content['reported_half'], content['num_images']
         )
@@ -216,6 +218,7 @@ def measure_epoch(
     )
     described = {
         'num_images': len(names),
+        'num_classes': records[0].num_classes,
         'images': digest_of_names(names),
         'reported_half': pack_bits(reported),
     }

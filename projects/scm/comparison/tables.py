@@ -10,6 +10,7 @@ from projects.scm.evaluation.functional import (
     DRAWS,
     LEVEL,
     Interval,
+    is_trivial,
     paired_bootstrap,
 )
 
@@ -186,18 +187,18 @@ def format_tables(
 def _table(
     groups: dict[str, list[RunResult]], baseline: str, part: str, draws: int
 ) -> str:
-    rows = [['Method', 'Seeds', 'Threshold', *COLUMNS]]
+    sizes = [run.num_classes for runs in groups.values() for run in runs]
+    columns = {
+        head: key
+        for head, key in COLUMNS.items()
+        if not all(is_trivial(key, size) for size in sizes)
+    }
+    keys = list(columns.values())
+    rows = [['Method', 'Seeds', 'Threshold', *columns]]
     for choice in reversed(CHOICES):
         for method, runs in groups.items():
-            cells = [
-                mean_over_seeds(runs, key, choice, part)
-                for key in COLUMNS.values()
-            ]
-            if all(
-                cell is None
-                for cell, key in zip(cells, COLUMNS.values(), strict=True)
-                if not key.startswith('cls/')
-            ):
+            cells = [mean_over_seeds(runs, key, choice, part) for key in keys]
+            if not _is_localized(keys, cells):
                 continue
             seeds = ', '.join(str(run.seed) for run in runs)
             texts = [_cell_text(cell) for cell in cells]
@@ -207,14 +208,14 @@ def _table(
                 continue
             found = [
                 compare_runs(runs, groups[baseline], key, choice, part, draws)
-                for key in COLUMNS.values()
+                for key in keys
             ]
-            known = [one for one in found if one is not None]
-            if known and len(known) > 2:  # more than the classification
+            if _is_localized(keys, found):
+                pairs = next(one.num_seeds for one in found if one is not None)
                 rows.append(
                     [
                         f'{method} − {baseline}',
-                        f'{known[0].num_seeds} pairs',
+                        f'{pairs} pairs',
                         _WORDS[choice],
                         *map(_difference_text, found),
                     ]
@@ -222,6 +223,16 @@ def _table(
     lines = [f'| {" | ".join(row)} |' for row in rows]
     lines.insert(1, '|' + ' --- |' * len(rows[0]))
     return '\n'.join(lines)
+
+
+def _is_localized(
+    keys: Sequence[str], values: Sequence[Cell | Interval | None]
+) -> bool:
+    """Whether there is more than the classification."""
+    return any(
+        value is not None and not key.startswith('cls/')
+        for key, value in zip(keys, values, strict=True)
+    )
 
 
 def _cell_text(cell: Cell | None) -> str:

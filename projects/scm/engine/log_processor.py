@@ -26,6 +26,7 @@ _FOR_THE_FILE = (
     'Exp name: ',
     'Hooks will be executed in the following order',
     'paramwise_options -- ',
+    'The prefix is not set in metric class Dump',
 )
 
 

@@ -13,14 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from projects.scm.evaluation.functional import ERROR_KINDS, Summary
+from projects.scm.evaluation.functional import (
+    ERROR_KINDS,
+    Summary,
+    is_trivial,
+)
 from projects.scm.reporting.learning import Learning
 from projects.scm.reporting.measures import RunMeasures
 from projects.scm.reporting.records import Record
 from projects.scm.reporting.summary import (
     figure_name,
     figure_rows,
-    is_trivial,
     summary_table,
     verdict,
 )

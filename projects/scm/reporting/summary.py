@@ -12,6 +12,7 @@ from projects.scm.evaluation.functional import (
     Measure,
     PixelFigures,
     Summary,
+    is_trivial,
     paired_bootstrap,
 )
 from projects.scm.evaluation.functional.report import NO_BOXES
@@ -19,7 +20,6 @@ from projects.scm.evaluation.functional.report import NO_BOXES
 __all__ = [
     'figure_name',
     'figure_rows',
-    'is_trivial',
     'summary_table',
     'verdict',
 ]
@@ -57,11 +57,6 @@ MASKS_NOTE = (
 )
 
 BEST_NOTE = '● is the largest of a row.'
-
-
-def is_trivial(key: str, num_classes: int) -> bool:
-    """Whether a figure of the five best classes looks at all of them."""
-    return 'top5' in key and num_classes < 6
 
 
 def verdict(

@@ -70,10 +70,7 @@ TORCHVISION_SCHEMAS = {
 
 #: What the framework prints and warns of when it is imported, of parts that
 #: this project does without.
-KNOWN_LINES = (
-    'Could not import OneDL',
-    'Could not import OneDL. Skipping OneDL datasets.',
-)
+KNOWN_LINES = ('Could not import OneDL',)
 KNOWN_WARNINGS = (
     'Fail to import ``MultiScaleDeformableAttention``',
     'faster_coco_eval is not installed',
@@ -278,15 +275,26 @@ def check_module_versions(
 @contextmanager
 def without_known_lines() -> Iterator[None]:
     """Import without :data:`KNOWN_LINES` and :data:`KNOWN_WARNINGS`."""
+    with warnings.catch_warnings(), without_lines(KNOWN_LINES):
+        for start in KNOWN_WARNINGS:
+            warnings.filterwarnings('ignore', f'{start}.*')
+        yield
+
+
+@contextmanager
+def without_lines(starts: tuple[str, ...]) -> Iterator[None]:
+    """Leave out lines that are printed within; the others come at its end.
+
+    Args:
+        starts: How they begin.
+    """
     printed = io.StringIO()
     try:
-        with warnings.catch_warnings(), redirect_stdout(printed):
-            for start in KNOWN_WARNINGS:
-                warnings.filterwarnings('ignore', f'{start}.*')
+        with redirect_stdout(printed):
             yield
     finally:
         for line in printed.getvalue().splitlines(keepends=True):
-            if line.rstrip() not in KNOWN_LINES:
+            if not line.startswith(starts):
                 sys.stdout.write(line)
 
 

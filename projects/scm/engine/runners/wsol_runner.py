@@ -30,6 +30,7 @@ from projects.scm.engine.work_folder import (
     find_intact,
 )
 from projects.scm.utils import remove_parts
+from projects.scm.utils.environment import without_lines
 
 __all__ = ['InterruptibleMixin', 'WSOLFlexibleRunner', 'WSOLRunner']
 
@@ -81,6 +82,15 @@ class InterruptibleMixin:
                 '(OMP_NUM_THREADS sets their number)'
             )
         return logger
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """Load a checkpoint, as MMEngine does, which tells of it twice.
+
+        Returns:
+            Any: Its content.
+        """
+        with without_lines(('Loads checkpoint by ',)):
+            return super().load_checkpoint(*args, **kwargs)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the training loop on a dataloader that seeds each sample.

@@ -50,7 +50,7 @@ from .protocols import (
     get_protocol,
 )
 from .report import format_table
-from .summary import Figure, Summary, summarize
+from .summary import Figure, Summary, is_trivial, summarize
 from .threshold_boxes import (
     CutBoxes,
     boxes_at_cuts,
@@ -95,6 +95,7 @@ __all__ = [
     'have_boxes',
     'have_masks',
     'holds_label_threshold',
+    'is_trivial',
     'load_label_threshold',
     'load_thresholds',
     'merge_masks',

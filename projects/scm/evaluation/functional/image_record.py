@@ -49,6 +49,7 @@ class ImageRecord:
         kinds: By protocol, (T + e + 1,) uint8, error kinds of the box of the
             predicted class, where the protocol looks at this class.
         pixels: See :func:`record_pixels`; None in a set without masks.
+        num_classes: Classes that the model knows; None if that is not known.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ImageRecord:
     hits: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     kinds: dict[str, np.ndarray] = field(default_factory=dict)
     pixels: np.ndarray | None = None
+    num_classes: int | None = None
 
     def count_fitted(self, truth: Annotation) -> None:
         """Count boxes that were cut or moved before they came here.
@@ -275,6 +277,7 @@ def record_localization(
     Raises:
         ValueError: See :func:`record_image`.
     """
+    ranking = found.ranking
     record = record_image(
         plan,
         as_array(found.score_maps),
@@ -282,9 +285,10 @@ def record_localization(
         truth.gt_label,
         truth.gt_boxes,
         truth.image_size_wh,
-        ranking=found.ranking[:5],
+        ranking=ranking[:5],
         name=found.name,
     )
+    record.num_classes = len(ranking)
     record.count_fitted(truth)
     return record
 

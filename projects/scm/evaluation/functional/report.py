@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from .bootstrap import DRAWS, LEVEL, Interval
 from .pixel_figures import PixelFigures
-from .summary import Figure, Summary
+from .summary import Figure, Summary, is_trivial
 
 HEADER = (
     'protocol',
@@ -120,11 +120,14 @@ def format_table(
     for summary in summaries:
         intervals = summary.intervals()
         for key, value in summary.classification.items():
+            if is_trivial(key, summary.num_classes):
+                continue
             cells = [f'{value:.2f}', _interval(intervals[key])]
             blanks = [''] * (len(HEADER) - 4)
             rows.append([summary.protocol.name, key, *cells, *blanks])
         for key, figure in summary.figures.items():
-            rows.append(_figure_row(summary, key, figure, intervals[key]))
+            if not is_trivial(key, summary.num_classes):
+                rows.append(_figure_row(summary, key, figure, intervals[key]))
     name = f'split {split!r}' if split else 'a split without name'
     have_figures = any(summary.figures for summary in summaries)
     if pixels is not None:
@@ -138,7 +141,7 @@ def format_table(
         ]
         if len(rows) > 1:
             # The same in all protocols: of the images alone.
-            kept = len(summaries[0].classification)
+            kept = (len(rows) - 1) // len(summaries)
             cut = [row[1:4] for row in rows[: kept + 1]]
             lines.insert(1, _align(cut, left=[0]))
         return '\n'.join(lines)

@@ -18,6 +18,18 @@ from .thresholds import ThresholdChoice
 CLASSIFICATION = ('top1_cls_acc', 'top5_cls_acc')
 
 
+def is_trivial(key: str, num_classes: int | None) -> bool:
+    """Whether a figure of the five best classes looks at all of them.
+
+    Tables leave such figures out.
+
+    Args:
+        key (str): Its name.
+        num_classes (int, optional): Of the model; None if not known.
+    """
+    return 'top5' in key and num_classes is not None and num_classes < 6
+
+
 @dataclass
 class Figure:
     """One accuracy. All accuracies are in percent.
@@ -81,6 +93,7 @@ class Summary:
         gt_labels: (n,) int64, true classes in the order of ``Figure.hits``.
         ranks: (n,) places of the true classes among the best five, -1 if not
             among them; None if there is no ranking.
+        num_classes: Classes that the model knows; None if that is not known.
     """
 
     protocol: Protocol
@@ -94,6 +107,7 @@ class Summary:
     errors_of: str | None
     gt_labels: np.ndarray = field(repr=False)
     ranks: np.ndarray | None = field(default=None, repr=False)
+    num_classes: int | None = None
 
     def hits(self) -> dict[str, np.ndarray]:
         """(n,) hits of the images, of every accuracy by its name."""
@@ -276,6 +290,7 @@ def _summarize_protocol(
         errors_of=errors_of,
         gt_labels=np.array([record.gt_label for record in records]),
         ranks=None if None in ranks else np.array(ranks),
+        num_classes=records[0].num_classes,
     )
 
 

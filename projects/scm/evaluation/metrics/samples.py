@@ -31,10 +31,12 @@ class ClassifiedImage(NamedTuple):
     Attributes:
         annotation: The truth.
         ranking: Classes, best first; five of them, or all if there are fewer.
+        num_classes: Classes that the classifier knows.
     """
 
     annotation: Annotation
     ranking: list[int]
+    num_classes: int
 
 
 def record_sample(
@@ -182,7 +184,7 @@ def record_detection(
             'classifier_results: test the classifier and the detector on the '
             'same images'
         )
-    truth, ranking = images[name]
+    truth, ranking, num_classes = images[name]
     if found.image_size_wh != truth.image_size_wh:
         raise ValueError(
             f'{name}: ori_shape: width and height {found.image_size_wh} for '
@@ -201,6 +203,7 @@ def record_detection(
         ranking=ranking,
         name=name,
     )
+    record.num_classes = num_classes
     record.count_fitted(truth)
     return record
 
@@ -231,8 +234,9 @@ def load_classified_images(
                 ('img_path', 'pred_score'),
                 'expected what tools/test.py --out wrote for a classifier',
             )
+            ranking = found.ranking.tolist()
             images[os.path.abspath(found.name)] = ClassifiedImage(
-                Annotation.from_mapping(sample), found.ranking[:5].tolist()
+                Annotation.from_mapping(sample), ranking[:5], len(ranking)
             )
         except ValueError as error:
             raise ValueError(f'{file}: {error}') from error
