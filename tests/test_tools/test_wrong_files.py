@@ -58,6 +58,19 @@ def test_configs(text, said, tmp_path) -> None:
     assert said in message
 
 
+def test_configs_that_go_in_a_circle(tmp_path) -> None:
+    """MMEngine takes half a minute to fill Python's stack."""
+    for name, base in (('a', 'b'), ('b', 'c'), ('c', 'b')):
+        (tmp_path / f'{name}.py').write_text(f"_base_ = ['./{base}.py']\n")
+    b, c = tmp_path / 'b.py', tmp_path / 'c.py'
+    message = message_of(load_config, tmp_path / 'a.py')
+    assert message.endswith(f'goes in a circle: {b} -> {c} -> {b}')
+    b.write_text('model = dict(a=1)\n')
+    diamond = tmp_path / 'd.py'
+    diamond.write_text("_base_ = ['a.py']\nmodel = dict(b=2)\n")
+    assert load_config(diamond).model == {'a': 1, 'b': 2}
+
+
 @pytest.mark.parametrize('tool', ['train.py', 'test.py'])
 def test_tools_of_mmpretrain_name_the_config(tool, tmp_path) -> None:
     config = tmp_path / 'config.py'

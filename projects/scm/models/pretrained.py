@@ -1,6 +1,11 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""``init_cfg=dict(type='Pretrained', …)`` that refuses what does not fit."""
+"""MMEngine's ways to load weights, that refuse what does not fit."""
 
+import functools
+from pathlib import Path
+from typing import Any
+
+from mmengine import runner
 from mmengine.model.weight_init import (
     WEIGHT_INITIALIZERS,
     PretrainedInit,
@@ -9,7 +14,12 @@ from mmengine.model.weight_init import (
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from projects.scm.utils.weights import check_fit, find_weights, load_fitting
+from projects.scm.utils.weights import (
+    check_fit,
+    find_weights,
+    load_fitting,
+    refuse_official,
+)
 
 _CURE = (
     'init_cfg takes prefix=... to name the part of a file that is meant; '
@@ -105,5 +115,34 @@ class FittingPretrainedInit(PretrainedInit):
         return inner
 
 
-def _is_ours(module: nn.Module) -> bool:
+def _is_ours(module: nn.Module | None) -> bool:
     return type(module).__module__.startswith('projects.scm.')
+
+
+_load_checkpoint = runner.load_checkpoint
+
+
+@functools.wraps(_load_checkpoint)
+def load_checkpoint(
+    model: nn.Module, filename: str | Path, *args: Any, **kwargs: Any
+) -> Any:
+    """MMEngine's, which ``mmpretrain.get_model`` calls.
+
+    Models with a head of this project must be filled, but for the
+    calibration; MMEngine would log what is missing and go on. Others, and
+    files whose names are to be changed (``revise_keys``), load as ever.
+
+    Raises:
+        ValueError: See :func:`~projects.scm.utils.weights.check_fit`.
+    """
+    renamed = len(args) > 3 or 'revise_keys' in kwargs
+    if _is_ours(getattr(model, 'head', None)) and not renamed:
+        content = CheckpointLoader.load_checkpoint(str(filename), 'cpu')
+        weights = find_weights(content, filename)
+        refuse_official(weights, filename)
+        fit = load_fitting(model, weights, filename)
+        check_fit(fit, weights, model.state_dict(), filename)
+    return _load_checkpoint(model, filename, *args, **kwargs)
+
+
+runner.load_checkpoint = load_checkpoint

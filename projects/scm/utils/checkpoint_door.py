@@ -67,6 +67,10 @@ def read_checkpoint(
     trust = trust or is_trusted()
     if '://' not in name:
         file = Path(path).expanduser()
+        if file.is_dir():
+            raise FileNotFoundError(
+                f'checkpoint "{path}" is a folder, expected a file'
+            )
         if not file.is_file():
             raise FileNotFoundError(f'checkpoint "{path}" does not exist')
         return read_torch_file(file, name, map_location, trust)

@@ -60,6 +60,7 @@ def load_config(file: str | Path) -> Config:
         ValueError: If it cannot be read, or holds no config; the message
             names the file, and the line of a wrong word.
     """
+    _check_bases(Path(file).resolve(), ())
     try:
         cfg = Config.fromfile(file)
     except BrokenEnvironmentError:
@@ -85,6 +86,27 @@ def load_config(file: str | Path) -> Config:
                 f'{file}: {name}: expected a dict, got {value!r:.100}'
             )
     return cfg
+
+
+def _check_bases(file: Path, children: tuple[Path, ...]) -> None:
+    """Refuse configs that are based on themselves.
+
+    MMEngine reads them again and again, for half a minute, until Python's
+    stack is full.
+    """
+    chain = (*children, file)
+    if file in children:
+        names = ' -> '.join(map(str, chain[children.index(file) :]))
+        raise ValueError(f'{chain[0]}: _base_ goes in a circle: {names}')
+    try:
+        bases = [
+            Path(Config._get_cfg_path(base, str(file))[0]).resolve()
+            for base in Config._get_base_files(str(file))
+        ]
+    except Exception:  # whatever it is, MMEngine tells it below
+        return
+    for base in bases:
+        _check_bases(base, chain)
 
 
 def load_if_file(config: Any) -> Any:

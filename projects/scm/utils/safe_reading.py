@@ -185,7 +185,8 @@ def _read_stream(
         unsafe = _unsafe_name(error)
         if unsafe is None:
             raise ValueError(
-                f'{name}: no checkpoint ({_in_short(error)})'
+                f'{name}: no checkpoint ({_in_short(error)}); '
+                f'{_beginning(file)}'
             ) from error
         raise ValueError(
             f'{name}: holds {unsafe}, beside weights; reading that can '
@@ -197,7 +198,7 @@ def _read_stream(
     except Exception as error:  # of a damaged file, anything
         raise ValueError(
             f'{name}: no checkpoint ({type(error).__name__}: '
-            f'{_in_short(error)})'
+            f'{_in_short(error)}); {_beginning(file)}'
         ) from error
 
 
@@ -257,9 +258,25 @@ def _check_kind(file: BinaryIO, name: str) -> None:
             raise ValueError(f'{name}: no checkpoint, but {kind}')
 
 
+def _beginning(file: BinaryIO) -> str:
+    """How a file begins that is none of ours, in words."""
+    file.seek(0)
+    return (
+        f'expected what torch.save or safetensors writes, found a file that '
+        f'begins with {file.read(16)!r}'
+    )
+
+
 def _check_members(file: BinaryIO, name: str) -> None:
     """Compare checksums, which PyTorch's own reader leaves unread."""
     if not zipfile.is_zipfile(file):
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if file.read(4) == b'PK\x03\x04':
+            raise _DamagedError(
+                f'{name}: damaged, its end is missing after {size} bytes; '
+                'fetch or write the file again'
+            )
         file.seek(0)
         return
     with zipfile.ZipFile(file) as archive:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
+from torch.nn.modules.module import _IncompatibleKeys
 
 __all__ = [
     'CALIBRATION',
@@ -46,7 +47,8 @@ def find_weights(content: Any, path: str | Path) -> dict[str, Tensor]:
         dict[str, Tensor]: Without ``module.`` before the names.
 
     Raises:
-        ValueError: If there are none, or some are complex, NaN or infinite.
+        ValueError: If there are none, or some are complex, NaN or infinite,
+            or whole numbers where there must be real ones.
     """
     weights = content
     if isinstance(content, Mapping):
@@ -84,6 +86,8 @@ def _check_values(weights: Mapping[str, Tensor], path: str | Path) -> None:
     for name, value in weights.items():
         if value.is_complex():
             odd.append(f'{name} is complex ({value.dtype})')
+        elif _is_weight(name) and not value.is_floating_point():
+            odd.append(f'{name} is of integers ({value.dtype})')
         elif value.is_floating_point() and not value.is_meta:
             finite = int(torch.isfinite(value.float()).sum())
             if finite < value.numel():
@@ -96,6 +100,11 @@ def _check_values(weights: Mapping[str, Tensor], path: str | Path) -> None:
             f'{path}: expected finite real weights, but '
             f'{len(odd)} of {len(weights)} are not: {describe_names(odd)}'
         )
+
+
+def _is_weight(name: str) -> bool:
+    """Whether this is multiplied or added, and no index or counter."""
+    return name.rpartition('.')[2] in ('weight', 'bias')
 
 
 def refuse_official(weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -160,18 +169,25 @@ def load_fitting(
     )
     try:
         found = module.load_state_dict(taken, strict=False)
-        missing, unexpected = found.missing_keys, found.unexpected_keys
-        clashes = []
     except Exception as error:  # hooks raise all kinds
-        missing, unexpected = [], []  # PyTorch tells of the shapes alone
+        # PyTorch tells of the shapes alone: the rest is tried without them.
         clashes = _read_clashes(error, path)
+        for name in clashes:
+            taken.pop(name, None)
+        try:
+            found = module.load_state_dict(taken, strict=False)
+        except Exception as again:
+            clashes |= _read_clashes(again, path)
+            found = _IncompatibleKeys([], [])
+        odd |= clashes
+    missing, unexpected = found.missing_keys, found.unexpected_keys
     missing = sorted(set(missing) - set(odd))
     extras = [name for name in unexpected if _EXTRAS.search(name)]
     return Fit(
         missing,
         sorted(set(unexpected) - set(extras)),
-        sorted([*odd.values(), *clashes]),
-        len(own) - len(missing) - len(odd) - len(clashes),
+        sorted(odd.values()),
+        len(own) - len(missing) - len(odd),
         sorted(extras),
     )
 
@@ -188,8 +204,8 @@ def _kind(value: Tensor) -> str:
     return f'{shape}' if value.is_floating_point() else f'{shape} of integers'
 
 
-def _read_clashes(error: Exception, path: str | Path) -> list[str]:
-    """Names and shapes from PyTorch's message about them."""
+def _read_clashes(error: Exception, path: str | Path) -> dict[str, str]:
+    """What PyTorch's message says of the shapes, by name."""
     found = re.findall(
         r'size mismatch for (\S+): .*?\[([\d, ]*)\].*?\[([\d, ]*)\]',
         str(error),
@@ -199,7 +215,7 @@ def _read_clashes(error: Exception, path: str | Path) -> list[str]:
             f'{path}: weights do not fit the model '
             f'({type(error).__name__}: {error})'
         ) from error
-    return [f'{name} is ({a}) instead of ({b})' for name, a, b in found]
+    return {name: f'{name} is ({a}) instead of ({b})' for name, a, b in found}
 
 
 def check_fit(
