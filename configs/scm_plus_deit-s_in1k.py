@@ -3,5 +3,5 @@ _base_ = 'scm_deit-s_in1k.py'
 
 model = dict(
     backbone=dict(type='PatchAttentionViT'),
-    head=dict(type='SCMPlusHead', box_cfg=dict(threshold=0.2)),
+    head=dict(type='SCMPlusHead', box_cfg=dict(threshold='otsu')),
 )

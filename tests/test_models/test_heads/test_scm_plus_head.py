@@ -21,9 +21,12 @@ def scaled(values):
     return (values - values.min()) / (values.max() - values.min())
 
 
+@pytest.mark.parametrize(('layers', 'steps'), [(2, 1), (None, 3)])
 @torch.no_grad()
-def test_maps_by_loops(pictures):
-    model = vit('PatchAttentionViT', 'SCMPlusHead', map_layers=2)
+def test_maps_by_loops(pictures, layers, steps):
+    model = vit(
+        'PatchAttentionViT', 'SCMPlusHead', map_layers=layers, map_steps=steps
+    )
     inputs = []
     for layer in model.backbone.layers:
         layer.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
@@ -33,9 +36,8 @@ def test_maps_by_loops(pictures):
     semantic = model.head.semantic_map(feats[0])
     for b in range(2):
         rows, graph = 0, 0
-        for layer, x in list(zip(model.backbone.layers, inputs, strict=True))[
-            1:
-        ]:
+        looked_at = list(zip(model.backbone.layers, inputs, strict=True))
+        for layer, x in looked_at[-layers if layers else 0 :]:
             qkv = layer.attn.qkv(layer.ln1(x))[b].unflatten(1, (3, 2, 8))
             q, k, _ = qkv.permute(1, 2, 0, 3)
             attention = (q @ k.mT / 8**0.5).softmax(-1).mean(0)
@@ -43,12 +45,16 @@ def test_maps_by_loops(pictures):
             graph = graph + attention[1:, 1:]
         for j in range(2):
             coupled = rows * scaled(semantic[b, labels[b, j]].flatten())
-            spread = [
-                sum(graph[i, n] * coupled[n] for n in range(6))
-                / graph[i].sum()
-                for i in range(6)
-            ]
-            expected = scaled(coupled) + scaled(torch.stack(spread))
+            spread = coupled
+            for _ in range(steps):
+                spread = torch.stack(
+                    [
+                        sum(graph[i, n] * spread[n] for n in range(6))
+                        / graph[i].sum()
+                        for i in range(6)
+                    ]
+                )
+            expected = scaled(coupled) + scaled(spread)
             torch.testing.assert_close(found[b, j].flatten(), expected)
     logits, every = model.head.all_maps(feats)
     torch.testing.assert_close(logits, model.head(feats))
@@ -88,6 +94,8 @@ def test_attention_among_patches(pictures):
 def test_wrong_use():
     with pytest.raises(ValueError, match='map_layers'):
         SCMPlusHead(16, 4, map_layers=0)
+    with pytest.raises(ValueError, match='map_steps'):
+        SCMPlusHead(16, 4, map_steps=0)
     with pytest.raises(ValueError, match='calibrated_maps: expected False'):
         SCMPlusHead(16, 4, calibrated_maps=True)
     labels = torch.zeros(1, 1, dtype=torch.long)
@@ -96,7 +104,7 @@ def test_wrong_use():
         SCMPlusHead(16, 4).score_maps((tokens,), labels)
     tokens = tokens._replace(patch_attention=torch.rand(1, 3, 6, 6))
     with pytest.raises(ValueError, match=r'map_layers=8.* of 3 layers'):
-        SCMPlusHead(16, 4).score_maps((tokens,), labels)
+        SCMPlusHead(16, 4, map_layers=8).score_maps((tokens,), labels)
     # a map that is the same everywhere has no place for an object
     flat = TokenFeatures(
         torch.ones(1, 16, 2, 3),

@@ -15,25 +15,26 @@ from .scm_head import SCMHead
 
 @MODELS.register_module()
 class SCMPlusHead(SCMHead):
-    """Trains and classifies as SCM; its score maps are diffused once.
+    """Trains and classifies as SCM; its score maps are diffused.
 
-    With F the class token's attention summed over the last layers, S the
-    semantic map of a class scaled to [0, 1], and A the attention among
-    patches, summed over the same layers, its rows scaled to sum to 1: the
-    score map is the sum of M = F ∘ S and of A M, each scaled to [0, 1]. A
-    patch takes over what the patches have that it looks at, as maps of
-    transformers were refined before (*TransCAM*, 2022); checkpoints are
-    those of :class:`SCMHead`.
+    With F the class token's attention summed over the layers, S the semantic
+    map of a class scaled to [0, 1], and A the attention among patches, summed
+    over the same layers, its rows scaled to sum to 1: the score map is the
+    sum of M = F ∘ S and of A³ M, each scaled to [0, 1]. A patch takes over
+    what the patches have that it looks at, as maps of transformers were
+    refined before (*TransCAM*, 2022); checkpoints are those of
+    :class:`SCMHead`.
 
     Args:
         in_channels (int): Channels D of the patch tokens.
         num_classes (int): Classes C.
-        map_layers (int): How many of the last layers F and A are the sums
-            of. Defaults to 8.
+        map_layers (int, optional): How many of the last layers F and A are
+            the sums of. Defaults to None, all.
+        map_steps (int): How often M is diffused. Defaults to 3.
         **kwargs: As for :class:`SCMHead`.
 
     Raises:
-        ValueError: If ``map_layers`` is not positive, or
+        ValueError: If ``map_layers`` or ``map_steps`` is not positive, or
             ``calibrated_maps``, which are other maps, are asked for.
     """
 
@@ -41,17 +42,21 @@ class SCMPlusHead(SCMHead):
         self,
         in_channels: int,
         num_classes: int,
-        map_layers: int = 8,
+        map_layers: int | None = None,
+        map_steps: int = 3,
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, num_classes, **kwargs)
-        check_positive(map_layers=map_layers)
+        check_positive(map_steps=map_steps)
+        if map_layers is not None:
+            check_positive(map_layers=map_layers)
         if self.calibrated_maps:
             raise ValueError(
                 'calibrated_maps: expected False, the maps of SCMPlusHead '
                 'are made of those before calibration'
             )
         self.map_layers = map_layers
+        self.map_steps = map_steps
 
     def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
         """Score maps of some classes; see :class:`TSCAMHead`."""
@@ -76,17 +81,35 @@ class SCMPlusHead(SCMHead):
                 'SCMPlusHead needs the attention among patches: use '
                 'PatchAttentionViT or PatchAttentionTimm for model.backbone'
             )
-        if self.map_layers > among.size(1):
+        layers = self.map_layers or among.size(1)
+        if layers > among.size(1):
             raise ValueError(
-                f'map_layers={self.map_layers}, but the backbone gives the '
+                f'map_layers={layers}, but the backbone gives the '
                 f'attention of {among.size(1)} layers'
             )
-        attention = tokens.cls_attention[:, -self.map_layers :].sum(1)
+        attention = tokens.cls_attention[:, -layers:].sum(1)
         coupled = _each_scaled(semantic) * attention.unsqueeze(1)
-        graph = among[:, -self.map_layers :].sum(1)
-        graph = graph / graph.sum(-1, keepdim=True)
-        spread = (coupled.flatten(2) @ graph.mT).view_as(coupled)
+        spread = diffuse(coupled, among[:, -layers:].sum(1), self.map_steps)
         return _each_scaled(coupled) + _each_scaled(spread)
+
+
+def diffuse(maps: Tensor, attention: Tensor, steps: int) -> Tensor:
+    """Let every patch take over what the patches have that it looks at.
+
+    Args:
+        maps (Tensor): (B, k, h, w) maps of any range.
+        attention (Tensor): (B, hw, hw) attention among patches, at least 0;
+            rows are scaled to sum to 1.
+        steps (int): How often.
+
+    Returns:
+        Tensor: Of the shape of ``maps``: each value a mean of the map's.
+    """
+    graph = attention / attention.sum(-1, keepdim=True)
+    spread = maps.flatten(2)
+    for _ in range(steps):
+        spread = spread @ graph.mT
+    return spread.view_as(maps)
 
 
 def _each_scaled(maps: Tensor) -> Tensor:
