@@ -80,15 +80,14 @@ def test_options(files, tmp_path) -> None:
     )
     assert sorted(file.name for file in out.iterdir()) == [
         'cvat.xml',
-        'data.yaml',
         'images',
         'label_studio.json',
         'label_studio_config.xml',
-        'labels',
         'masks',
         'results.csv',
         'results.json',
         RESULT_MARKER,
+        'yolo',
     ]
     expected = WSOLInferencer(config, checkpoint)(
         photos, target='topk', topk=2, threshold='otsu', contours='all'

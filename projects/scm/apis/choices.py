@@ -23,13 +23,13 @@ def parse_target(text: str, names: Sequence[str]) -> str | int:
 
     Args:
         text (str): A name, an index, or another word.
-        names (Sequence[str]): Of the classes. Where classes are called by
-            numbers, a number is a name.
+        names (Sequence[str]): Of the classes. Where one of them is called by
+            a number, a number is a name, known or not.
 
     Returns:
         str | int: An index if it is a whole number and no name.
     """
-    if text in names or not text.isdecimal():
+    if not text.isdecimal() or any(name.isdecimal() for name in names):
         return text
     return int(text)
 
@@ -61,7 +61,8 @@ def resolve_target(
         raise ValueError(
             f'target: expected {PREDICTED!r}, {TOPK!r}, an index or the name '
             f'of a class, got {target!r}; '
-            + (f'meant {close}?' if close else _describe(names))
+            + (f'meant {close}? ' if close else '')
+            + _describe(names)
         )
     index = operator.index(target)
     if not 0 <= index < num_classes:

@@ -62,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--target',
         default='predicted',
-        help='predicted, topk, or the name or index of a class; defaults to '
+        help='predicted, topk, the name of a class, or its index where no '
+        'class is called by a number; defaults to '
         'predicted',
     )
     add('--topk', type=int, default=5, help='for --target topk; default 5')

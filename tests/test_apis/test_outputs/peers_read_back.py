@@ -49,7 +49,7 @@ if __name__ == '__main__':
         json.dumps(
             dict(
                 cvat=read_datumaro(out / 'cvat.xml', 'cvat'),
-                yolo=read_datumaro(out, 'yolo'),
+                yolo=read_datumaro(out / 'yolo', 'yolo'),
                 label_studio=read_label_studio(out),
             )
         )

@@ -19,6 +19,8 @@ def test_cvat(tmp_path, results) -> None:
         dict(id='1', name='x/b,c.jpg', width='40', height='20'),
         dict(id='2', name='frames/v_000000.jpg', width='40', height='20'),
     ]
+    # as in CVAT's exports
+    assert all((tmp_path / 'images' / i.get('name')).is_file() for i in images)
     assert [len(image) for image in images] == [2, 0, 2]
     assert images[0][0].attrib == dict(
         label='ant',

@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from test_apis.test_outputs.conftest import CLASSES, write_all
 
@@ -23,6 +25,10 @@ def test_the_tools_read_what_was_written(tmp_path, results) -> None:
     out = tmp_path / 'out'
     for name in ('cvat', 'label-studio', 'yolo'):
         write_all(FORMATS[name](out, CLASSES), results[:2])
+    # Drawings, of another size, are not taken for pictures.
+    drawn = out / 'pictures' / 'x' / 'a.jpg'
+    drawn.parent.mkdir(parents=True)
+    cv2.imwrite(str(drawn), np.zeros((50, 90, 3), np.uint8))
     done = subprocess.run(
         [PYTHON, READER, out], capture_output=True, text=True, check=True
     )

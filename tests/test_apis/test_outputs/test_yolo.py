@@ -17,11 +17,10 @@ def files(folder):
 
 
 def test_yolo(tmp_path, results) -> None:
-    out = tmp_path / 'out'
-    file = write_all(YoloWriter(out, CLASSES), results)
+    file = write_all(YoloWriter(tmp_path / 'out', CLASSES), results)
+    out = tmp_path / 'out' / 'yolo'
     assert file == out / 'data.yaml'
     assert yaml.safe_load(file.read_text()) == dict(
-        path='.',
         train='images',
         val='images',
         names={0: 'ant', 1: 'great bee'},
@@ -49,7 +48,7 @@ def test_outlines(tmp_path, results) -> None:
         [[0, 0, 40, 0, 0, 20], [20, 10, 40, 10, 40, 20]],
     ]
     write_all(YoloWriter(tmp_path, CLASSES), results[:1])
-    assert (tmp_path / 'labels/x/a.txt').read_text() == (
+    assert (tmp_path / 'yolo/labels/x/a.txt').read_text() == (
         '0 0.100000 0.100000 0.600000 0.100000 0.600000 0.600000\n'
         '1 0.000000 0.000000 1.000000 0.000000 0.000000 1.000000\n'
         '1 0.500000 0.500000 1.000000 0.500000 1.000000 1.000000\n'
@@ -64,6 +63,6 @@ def test_pictures_are_copied_where_links_are_not_to_be_had(
 
     monkeypatch.setattr(os, 'link', refuse)
     write_all(YoloWriter(tmp_path, CLASSES), results[:1])
-    copy = tmp_path / 'images/x/a.jpg'
+    copy = tmp_path / 'yolo/images/x/a.jpg'
     assert copy.read_bytes() == (tmp_path / 'photos/x/a.jpg').read_bytes()
     assert not copy.samefile(tmp_path / 'photos/x/a.jpg')

@@ -4,7 +4,13 @@
 from typing import Any
 from xml.etree import ElementTree
 
-from .writer import WholeFileWriter, instances, picture_name, save_frame
+from .writer import (
+    WholeFileWriter,
+    instances,
+    link_picture,
+    picture_name,
+    save_frame,
+)
 
 
 class CvatWriter(WholeFileWriter):
@@ -13,10 +19,12 @@ class CvatWriter(WholeFileWriter):
     It is uploaded to a task that has the same pictures, under the same
     relative names. Boxes are ``xtl, ytl, xbr, ybr`` in pixels; their
     ``source`` is ``auto``. With masks, outlines stand beside the boxes as
-    polygons. The form is that of CVAT's documentation of its XML.
+    polygons. The form is that of CVAT's documentation of its XML. The pictures
+    are linked in ``images``, where CVAT's exports have them and readers of
+    those look for them.
     """
 
-    entries = ('cvat.xml', 'frames')
+    entries = ('cvat.xml', 'frames', 'images')
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -25,7 +33,10 @@ class CvatWriter(WholeFileWriter):
     def take(self, result: dict) -> None:
         """Keep one result."""
         name = picture_name(result)
-        save_frame(result, self.folder / name)
+        frame = self.folder / name
+        save_frame(result, frame)
+        source = frame if frame.exists() else result.get('img_path')
+        link_picture(source, self.folder / 'images' / name)
         image = ElementTree.Element(
             'image',
             id=str(len(self._images)),

@@ -170,12 +170,12 @@ def save_frame(result: dict, path: str | Path) -> None:
     write_file(path, data.tobytes())
 
 
-def link_picture(source: str | None, target: Path) -> None:
+def link_picture(source: str | Path | None, target: Path) -> None:
     """Make a file appear in a second place, without its bytes if possible.
 
     Args:
-        source (str, optional): A file; what is none (an address, an array)
-            is left alone.
+        source (str | Path, optional): A file; what is none (an address, an
+            array) is left alone.
         target (Path): The other place.
     """
     if not source or not os.path.isfile(source):

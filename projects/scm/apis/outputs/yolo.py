@@ -19,20 +19,25 @@ from .writer import (
 
 
 class YoloWriter(ResultWriter):
-    """Writes ``images/``, ``labels/`` and ``data.yaml``.
+    """Writes ``yolo/images/``, ``yolo/labels/`` and ``yolo/data.yaml``.
 
-    Folders of the pictures are kept, below ``images`` and ``labels`` alike.
-    Pictures are linked, and copied where the disk allows no link. A line of a
-    label is ``class x_centre y_centre width height`` as shares of the
-    picture, or, with masks, ``class x y x y …``, the outline; a picture
-    without a box has an empty file. ``data.yaml`` names the same pictures for
-    training and validation: split them before you measure anything.
+    A folder of its own: readers look for the picture of a label in all of a
+    data set, and would find drawings of the same name. Folders of the
+    pictures are kept, below ``images`` and ``labels`` alike. Pictures are
+    linked, and copied where the disk allows no link. A line of a label is
+    ``class x_centre y_centre width height`` as shares of the picture, or, with
+    masks, ``class x y x y …``, the outline; a picture without a box has an
+    empty file. ``data.yaml`` names the same pictures for training and
+    validation: split them before you measure anything. It has no ``path``,
+    which would be relative to where a training begins; without it everything
+    is relative to the file.
     """
 
-    entries = ('data.yaml', 'images', 'labels')
+    entries = ('yolo',)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._root = self.folder / self.entries[0]
         self._write_yaml()
 
     def add(self, result: dict) -> None:
@@ -52,9 +57,9 @@ class YoloWriter(ResultWriter):
                 for row in rows
             ]
         name = result['name']
-        label_file = self.folder / 'labels' / as_file_name(name, '.txt')
+        label_file = self._root / 'labels' / as_file_name(name, '.txt')
         write_file(label_file, ''.join(lines).encode())
-        images = self.folder / 'images'
+        images = self._root / 'images'
         save_frame(result, images / as_file_name(name, '.jpg'))
         if result.get('frame') is None:
             suffix = PurePosixPath(result['file_name']).suffix
@@ -68,14 +73,13 @@ class YoloWriter(ResultWriter):
         Returns:
             Path: ``data.yaml``.
         """
-        return self.folder / 'data.yaml'
+        return self._root / 'data.yaml'
 
     def _write_yaml(self) -> None:
         content = dict(
-            path='.',
             train='images',
             val='images',
             names=dict(enumerate(self.classes)),
         )
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        write_file(self.folder / 'data.yaml', text.encode())
+        write_file(self._root / 'data.yaml', text.encode())
