@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 from mmengine.config import Config
+from mmpretrain.registry import MODELS
 from test_apis.conftest import write_cub
 from test_apis.tiny_localizer import CLASSES, run_tool
 
@@ -16,6 +17,7 @@ from projects.scm.evaluation.functional import ThresholdChoice
 from projects.scm.evaluation.functional.label_criteria import (
     ious_at_thresholds,
 )
+from projects.scm.structures import score_map_to_boxes
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +45,8 @@ def config(tiny_files, data_root):
 
 
 @pytest.mark.parametrize(
-    ('criterion', 'passes'), [('components', 9), ('consistency', 18)]
+    ('criterion', 'passes'),
+    [('diffusion', 9), (None, 9), ('components', 9), ('consistency', 18)],
 )
 def test_chooses_by_labels_alone(config, tiny_files, criterion, passes):
     chosen = choose_threshold(
@@ -51,6 +54,7 @@ def test_chooses_by_labels_alone(config, tiny_files, criterion, passes):
     )
     assert chosen['num_images'] == 9  # the training images, all of them
     assert chosen['num_passes'] == passes
+    assert chosen['criterion'] == (criterion or 'diffusion')
     assert chosen['split'] == 'train'
     assert chosen['checkpoint'] == 'tiny_localizer.pth'
     curve = chosen['curve']
@@ -58,6 +62,50 @@ def test_chooses_by_labels_alone(config, tiny_files, criterion, passes):
     assert all(0 <= score <= 1 for score in curve.values())
     best = max(curve.values())
     assert curve[f'{chosen["threshold"]:g}'] == best
+
+
+def test_diffused_maps_are_those_of_patch_attention(tiny_files, monkeypatch):
+    """Boxes of A³ M, A of all layers, with and without it in the tokens."""
+    cfg = Config.fromfile(tiny_files[0]).model
+    found = []
+    for backbone in ('TSCAMViT', 'PatchAttentionViT'):
+        cfg.backbone.type = backbone
+        torch.manual_seed(0)
+        model = MODELS.build(cfg).eval()
+        for layer in model.backbone.layers:  # attention that is not level
+            layer.attn.qkv.weight.data *= 30
+        pictures = torch.rand(
+            2, 3, 64, 64, generator=torch.Generator().manual_seed(1)
+        )
+        labels = torch.tensor([2, 5])
+        with torch.no_grad():
+            looking = LookingPass(model, 'diffusion')
+            found.append(looking.diffusion(pictures, labels))
+    assert (found[0] == found[1]).all()
+    assert found[0].shape == (2, len(THRESHOLDS) + 1, 4)
+    with torch.no_grad():
+        feats = model.extract_feat(pictures)
+        maps = model.head.score_maps(feats, labels[:, None])[:, 0].flatten(1)
+    for own, among, boxes in zip(
+        maps, feats[0].patch_attention, found[0], strict=True
+    ):
+        graph = among.sum(0)
+        graph = graph / graph.sum(1, keepdim=True)
+        spread = torch.linalg.matrix_power(graph, 3) @ own
+        expected = score_map_to_boxes(
+            spread.view(8, 8).numpy(), 'otsu', (64, 64), frame_size_wh=(64, 64)
+        )
+        assert boxes[-1].tolist() == expected[0].tolist()
+
+
+def test_a_backbone_that_looks_at_its_attention_itself(config, tiny_files):
+    config.model.backbone.type = 'RolloutViT'
+    with pytest.raises(TypeError, match=r"RolloutViT .* use 'consistency'"):
+        choose_threshold(config, tiny_files[1], 'diffusion')
+    chosen = choose_threshold(
+        config, tiny_files[1], num_images=2, progress_bar=False
+    )
+    assert chosen['criterion'] == 'consistency'
 
 
 def test_classification_counts_its_views(config, tiny_files):

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from projects.scm.evaluation.functional.label_criteria import (
+    agreement_scores,
     best_threshold,
     component_map,
     consistency_scores,
     evidence_scores,
     ious_at_thresholds,
     map_boxes,
+    otsu_box,
 )
 
 
@@ -87,6 +89,23 @@ def test_consistency_is_agreement_beyond_that_with_other_pictures():
     # Agreement below chance.
     crossed = consistency_scores([[left], [right]], [[right], [left]])
     assert crossed.tolist() == [0]
+
+
+def test_agreement_counts_pictures():
+    whole, half, third = [0, 0, 6, 1], [0, 0, 3, 1], [0, 0, 2, 1]
+    boxes = [[whole, half, third, third], [half, half, half, whole]]
+    # at each threshold: 1 of 2, 2, 1 (a half is enough), 1
+    found = agreement_scores(boxes, [whole, half])
+    expected = np.array([1, 1, 0.5, 0.5])
+    ends = np.array([1, *expected, 0.5])
+    assert found == pytest.approx((ends[:-2] + ends[1:-1] + ends[2:]) / 3)
+
+
+def test_otsu_box_of_two_levels():
+    levels = np.full((4, 6), 0.1)
+    levels[1:3, 2:5] = 0.9
+    assert otsu_box(levels, (6, 4)).tolist() == [2, 1, 5, 3]
+    assert otsu_box(np.ones((4, 6)), (6, 4)).tolist() == [0] * 4
 
 
 def test_best_threshold_is_the_lowest_of_several():

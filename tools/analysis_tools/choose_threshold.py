@@ -38,8 +38,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--criterion',
-        help='components, consistency or classification; by default the one '
-        'that did best (docs/results.md)',
+        help='diffusion, components, consistency or classification; by '
+        'default what did best (docs/results.md): diffusion for vision '
+        'transformers, else consistency',
     )
     parser.add_argument(
         '--images',
@@ -57,10 +58,7 @@ def main() -> None:
     args = parse_args()
     make_importable()
     import projects.scm.register  # noqa: F401
-    from projects.scm.apis.label_thresholds import (
-        DEFAULT_CRITERION,
-        choose_threshold,
-    )
+    from projects.scm.apis.label_thresholds import choose_threshold
     from projects.scm.evaluation.functional import save_label_threshold
     from projects.scm.utils.config_options import read_config
 
@@ -68,7 +66,7 @@ def main() -> None:
     chosen = choose_threshold(
         cfg,
         args.checkpoint,
-        criterion=args.criterion or DEFAULT_CRITERION,
+        criterion=args.criterion,
         num_images=args.images,
         device=args.device,
     )

@@ -28,23 +28,31 @@ from torch.nn import functional
 
 from projects.scm.evaluation.functional.label_criteria import (
     CRITERIA,
+    agreement_scores,
     best_threshold,
     component_map,
     consistency_scores,
     evidence_scores,
     ious_at_thresholds,
     map_boxes,
+    otsu_box,
 )
+from projects.scm.models.backbones.full_attention import (
+    FullAttention,
+    shows_all_attention,
+)
+from projects.scm.models.heads.scm_plus_head import diffuse
 from projects.scm.utils.config_options import read_config, training_images
 from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
 
-__all__ = ['DEFAULT_CRITERION', 'THRESHOLDS', 'choose_threshold']
+__all__ = ['THRESHOLDS', 'choose_threshold']
 
 THRESHOLDS = np.round(np.arange(0.01, 0.8, 0.01), 2)
 """That are tried."""
-DEFAULT_CRITERION = 'consistency'
+DIFFUSIONS = 3
+"""Steps over the attention among patches, for ``diffusion``."""
 SHRUNKEN = 5 / 7
 """Side of the picture for ``consistency``, in that of the model's input."""
 
@@ -66,6 +74,7 @@ class _Pass:
             else THRESHOLDS
         )
         scores: dict[str, Callable[..., np.ndarray]] = {
+            'diffusion': self.diffusion,
             'components': self.components,
             'consistency': self.consistency,
             'classification': self.classification,
@@ -88,6 +97,31 @@ class _Pass:
         """(B, h, w) score maps of the true classes."""
         feats = self.feats(inputs)
         return self.head.score_maps(feats, labels.unsqueeze(1))[:, 0]
+
+    def diffusion(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
+        """(B, T + 1, 4) boxes, and that of the diffused map.
+
+        Raises:
+            TypeError: If not every layer of the backbone attends.
+        """
+        backbone = self.model.backbone
+        with FullAttention(part=self._among_patches) as seen:
+            feats = self.feats(inputs)
+        tokens = self.head.pre_logits(feats)
+        if tokens.patch_attention is not None:
+            among = tokens.patch_attention.sum(1)
+        else:
+            among = sum(seen.of(backbone.layers))
+        maps = self.head.score_maps(feats, labels.unsqueeze(1))
+        spread = _numpy(diffuse(maps, among, DIFFUSIONS)[:, 0])
+        size_wh = inputs.shape[:1:-1]
+        others = np.stack([otsu_box(m, size_wh) for m in spread])
+        boxes = self.boxes(maps[:, 0], inputs)
+        return np.concatenate([boxes, others[:, None]], 1)
+
+    def _among_patches(self, weights: Tensor) -> Tensor:
+        extra = self.model.backbone.num_extra_tokens
+        return weights[:, :, extra:, extra:].mean(1)
 
     def components(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
         """IoU with the box of the first principal component."""
@@ -170,7 +204,7 @@ class _Pass:
 def choose_threshold(
     config: str | PathLike | Config,
     checkpoint: str | PathLike,
-    criterion: str = DEFAULT_CRITERION,
+    criterion: str | None = None,
     num_images: int = 200,
     device: str | None = None,
     progress_bar: bool = True,
@@ -181,9 +215,10 @@ def choose_threshold(
         config (str | PathLike | Config): Of the model; its training set is
             looked at through the steps of its test pipeline.
         checkpoint (str | PathLike): The trained model.
-        criterion (str): See
+        criterion (str, optional): See
             :mod:`~projects.scm.evaluation.functional.label_criteria`.
-            Defaults to the one that did best, see ``docs/results.md``.
+            Defaults to None, what did best (``docs/results.md``): for vision
+            transformers ``diffusion``, else ``consistency``.
         num_images (int): Of the training set, drawn by a digest of their file
             names. Defaults to 200.
         device (str, optional): Defaults to None, an accelerator if there is
@@ -199,11 +234,12 @@ def choose_threshold(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        TypeError: If the model has no score maps.
+        TypeError: If the model has no score maps, or not what the criterion
+            looks at.
         ValueError: If the criterion is unknown, or the checkpoint does not
             fit.
     """
-    if criterion not in CRITERIA:
+    if criterion is not None and criterion not in CRITERIA:
         raise ValueError(
             f'criterion: expected one of {CRITERIA}, got {criterion!r}'
         )
@@ -218,6 +254,18 @@ def choose_threshold(
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(training_images(config))
     chosen = _draw(dataset, num_images)
+    if criterion is None:
+        criterion = (
+            'diffusion'
+            if shows_all_attention(model.backbone)
+            else 'consistency'
+        )
+    elif criterion == 'diffusion' and not shows_all_attention(model.backbone):
+        raise TypeError(
+            "criterion='diffusion' looks at the attention among patches, "
+            f'which {type(model.backbone).__name__} does not tell: use '
+            "'consistency'"
+        )
     looking = _Pass(model, criterion)
     batches = list(_chunks(chosen, _BATCH))
     if progress_bar:
@@ -233,6 +281,8 @@ def choose_threshold(
     found = np.concatenate(scores)
     if criterion == 'consistency':  # of all pictures at once
         found = consistency_scores(found[:, :, 0], found[:, :, 1])[None]
+    elif criterion == 'diffusion':
+        found = agreement_scores(found[:, :-1], found[:, -1])[None]
     threshold, means = best_threshold(found, looking.thresholds)
     return {
         'threshold': threshold,

@@ -1,9 +1,13 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """How good the boxes of a threshold are, by what needs no box to tell.
 
-Three criteria score the boxes of a picture at many thresholds. Boxes are
+Four criteria score the boxes of a picture at many thresholds. Boxes are
 half-open ``x0, y0, x1, y1`` in pixels of one frame.
 
+- ``diffusion``: whether the box agrees with Otsu's box of the map diffused
+  over the attention among patches. Diffused thrice, background and object
+  are level each, and Otsu's threshold, which asks for nothing else, separates
+  them.
 - ``components``: IoU with a box of another source, the first principal
   component of the patch tokens. The source need not find objects well; it must
   not find them too large or too small on the average.
@@ -21,26 +25,33 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from projects.scm.structures import normalize_score_map, resize_score_map
+from projects.scm.structures import (
+    OTSU,
+    normalize_score_map,
+    resize_score_map,
+    score_map_to_boxes,
+)
 from projects.scm.structures.boxes import iou_half_open
 
 from .threshold_boxes import boxes_at_thresholds
 
 __all__ = [
     'CRITERIA',
+    'agreement_scores',
     'best_threshold',
     'component_map',
     'consistency_scores',
     'evidence_scores',
     'ious_at_thresholds',
     'map_boxes',
+    'otsu_box',
 ]
 
 AREA_WEIGHT = 0.5
 """Of a box's share of the picture, against probabilities."""
 AGREEMENTS = np.arange(6, 15) / 20
 """IoU from which on two boxes agree."""
-CRITERIA = ('components', 'consistency', 'classification')
+CRITERIA = ('diffusion', 'components', 'consistency', 'classification')
 
 
 def map_boxes(
@@ -61,6 +72,20 @@ def map_boxes(
     return np.asarray(found, np.float64)
 
 
+def otsu_box(score_map: ArrayLike, size_wh: Sequence[int]) -> np.ndarray:
+    """Box of a raw score map at its own threshold.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range.
+        size_wh (Sequence[int]): Width and height of the frame.
+
+    Returns:
+        np.ndarray: (4,) float64; of no area where the map is constant.
+    """
+    found = score_map_to_boxes(score_map, OTSU, size_wh, frame_size_wh=size_wh)
+    return found[0] if len(found) else np.zeros(4)
+
+
 def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
     """IoU of boxes with their counterparts.
 
@@ -75,6 +100,24 @@ def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
     if others.ndim == 1:
         return iou_half_open(boxes, others[None])[:, 0]
     return np.diagonal(iou_half_open(boxes, others)).copy()
+
+
+def agreement_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
+    """How many boxes reach an IoU of 0.5 with those of another source.
+
+    Args:
+        boxes (ArrayLike): (n, T, 4), one row a picture.
+        others (ArrayLike): (n, 4), one box a picture.
+
+    Returns:
+        np.ndarray: (T,) in [0, 1], the share of pictures, then the mean of
+        each threshold and its two neighbours.
+    """
+    ious = [
+        ious_at_thresholds(own, other)
+        for own, other in zip(boxes, others, strict=True)
+    ]
+    return _smooth((np.array(ious) >= 0.5).mean(0))
 
 
 def consistency_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
@@ -107,6 +150,10 @@ def consistency_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
         chance = (agree.sum((0, 1)) - own) / max(count * (count - 1), 1)
         beyond = (share - chance).clip(0) / np.where(chance < 1, 1 - chance, 1)
         scores.append((share**2 * beyond).mean())
+    return _smooth(np.array(scores))
+
+
+def _smooth(scores: np.ndarray) -> np.ndarray:
     return np.convolve(np.pad(scores, 1, mode='edge'), np.ones(3) / 3, 'valid')
 
 

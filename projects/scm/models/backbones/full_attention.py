@@ -293,3 +293,20 @@ class LeGradTimm(LeGradMixin, TSCAMTimm):
     def last_norm(self) -> Callable[[Tensor], Tensor]:
         """The norm behind the last block."""
         return self.timm_model.norm
+
+
+def shows_all_attention(backbone: torch.nn.Module) -> bool:
+    """Whether a :class:`FullAttention` around a backbone sees its layers.
+
+    Args:
+        backbone (torch.nn.Module): Of any kind.
+
+    Returns:
+        bool: False for networks without tokens, and for those that look at
+        their own attention already.
+    """
+    return (
+        hasattr(backbone, 'layers')
+        and hasattr(backbone, 'num_extra_tokens')
+        and not isinstance(backbone, (RolloutMixin, LeGradMixin))
+    )
