@@ -340,6 +340,17 @@ def test_files_that_are_no_images_are_counted(convert, photos):
     assert '2 files in hidden folders left out' in output
 
 
+def test_what_is_no_picture_is_said(refused, photos):
+    (photos / 'fish' / 'gone.jpg').symlink_to(photos / 'nowhere.jpg')
+    (photos / 'fish' / 'page.png').write_text('<html>')
+    (photos / 'fish' / 'none.png').touch()
+    message = refused()
+    assert '3 problems' in message
+    assert 'gone.jpg: does not decode (a link to a file that does' in message
+    assert 'page.png: does not decode (no picture: it is a web pa' in message
+    assert 'none.png: does not decode (no picture: the file is em' in message
+
+
 def test_folders_named_as_splits(convert, photos):
     (photos / 'fish').rename(photos / 'train')
     (photos / 'tool').rename(photos / 'valid')

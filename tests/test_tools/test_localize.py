@@ -22,6 +22,8 @@ from test_apis.tiny_localizer import (
 from projects.scm.apis import WSOLInferencer
 from projects.scm.apis.sources import RESULT_MARKER
 
+POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n'
+
 
 @pytest.fixture
 def files(tmp_path):
@@ -131,6 +133,9 @@ def test_one_broken_picture_costs_no_other(files, tmp_path, capsys) -> None:
     whole = (photos / '1.png').read_bytes()
     (photos / 'cut.png').write_bytes(whole[: len(whole) // 2])
     (photos / 'film.avi').write_text('no film')
+    (photos / 'gone.png').symlink_to(photos / 'nowhere.png')
+    for index in range(8):
+        (photos / f'x{index}.jpg').write_text(POINTER)
     (photos / 'README.txt').touch()
     out = tmp_path / 'results'
     common = ('--model', config, '--checkpoint', checkpoint, '--out', out)
@@ -140,9 +145,12 @@ def test_one_broken_picture_costs_no_other(files, tmp_path, capsys) -> None:
     printed = capsys.readouterr()
     assert '2 pictures, 2 boxes' in printed.out
     assert '1 left out, no pictures or videos: 1 .txt' in printed.err
-    assert '3 pictures could not be read' in printed.err
-    for name in ('2.png', 'cut.png', 'film.avi'):
-        assert f'{name}: ' in printed.err
+    assert '12 pictures could not be read' in printed.err
+    for name in ('2.png', 'cut.png', 'film.avi', "gone.png'", 'x5.jpg'):
+        assert name in printed.err
+    assert 'no picture: it is a Git LFS pointer' in printed.err
+    assert f'and 2 more, all of them in {out / RESULT_MARKER}' in printed.err
+    assert 'x6.jpg' not in printed.err
     content = json.loads((out / 'results.json').read_text())
     assert [i['file_name'] for i in content['images']] == [
         '1.png',
@@ -150,7 +158,7 @@ def test_one_broken_picture_costs_no_other(files, tmp_path, capsys) -> None:
     ]
     assert (out / 'pictures' / 'deep' / '0.jpg').is_file()
     marker = json.loads((out / RESULT_MARKER).read_text())
-    assert len(marker['failures']) == 3
+    assert len(marker['failures']) == 12
     # Another run, of the one good picture: nothing of the first is left.
     run_tool('localize.py', photos / '1.png', *common, '--overwrite')
     assert sorted(p.name for p in out.rglob('*.*')) == [

@@ -72,7 +72,7 @@ def find_photographs(
         raise ConversionError(f'{folder}: no such folder')
     found, hidden, others = [], 0, Counter()
     for file in sorted(folder.rglob('*')):
-        if not file.is_file():
+        if not file.is_file() and not file.is_symlink():
             continue
         key = file.relative_to(folder)
         if any(part.startswith('.') for part in key.parts):
@@ -142,8 +142,11 @@ def draw_split(
 
 def inspect_images(photographs: list[Photograph]) -> list[str]:
     """Decode every image and note its upright size; return problems."""
+    from projects.scm.utils.pictures import why_undecoded
+
     problems = []
     for photo in photographs:
+        content = b''
         try:
             content = photo.file.read_bytes()
             photo.digest = hashlib.sha256(content).digest()
@@ -152,7 +155,10 @@ def inspect_images(photographs: list[Photograph]) -> list[str]:
                 photo.orientation = image.getexif().get(ORIENTATION, 1)
                 photo.size = ImageOps.exif_transpose(image).size
         except Exception as error:  # Pillow raises many kinds
-            problems.append(f'{photo.file}: does not decode ({error})')
+            reason = why_undecoded(error, content)
+            if isinstance(error, FileNotFoundError):
+                reason = 'a link to a file that does not exist'
+            problems.append(f'{photo.file}: does not decode ({reason})')
     return problems
 
 

@@ -214,7 +214,8 @@ def _expand_path(
         return [_Found(path, None, name or 'picture')]
     local = isinstance(backend, LocalBackend)
     if backend.isdir(path):
-        names = sorted(backend.list_dir_or_file(path, False, recursive=True))
+        names = list(backend.list_dir_or_file(path, False, recursive=True))
+        names = sorted(names + _broken_links(path) if local else names)
         files = {backend.join_path(path, name): name for name in names}
         kept = _pictures_among(files, path, ignored, left_out)
         return [
@@ -227,7 +228,7 @@ def _expand_path(
         files = {
             file: file
             for file in sorted(glob.glob(path, recursive=True))
-            if Path(file).is_file()
+            if Path(file).is_file() or _is_broken_link(file)
         }
         if files:
             kept = _pictures_among(files, path, ignored, left_out)
@@ -235,6 +236,20 @@ def _expand_path(
             return [_Found(file, folder) for file in kept]
         raise FileNotFoundError(f'{path}: no file matches this pattern')
     raise FileNotFoundError(f'{path}: no such file or folder')
+
+
+def _is_broken_link(path: str) -> bool:
+    return os.path.islink(path) and not os.path.exists(path)
+
+
+def _broken_links(folder: str) -> list[str]:
+    """Links to nothing below a folder, which other listings leave out."""
+    return [
+        os.path.relpath(os.path.join(parent, name), folder)
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if _is_broken_link(os.path.join(parent, name))
+    ]
 
 
 def _fixed_part(pattern: str) -> str:

@@ -162,7 +162,8 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     from projects.scm.apis.outputs import FORMATS as WRITERS
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
     from projects.scm.apis.reading_ahead import default_workers
-    from projects.scm.apis.sources import is_video
+    from projects.scm.apis.sources import RESULT_MARKER, is_video
+    from projects.scm.datasets.annotations.problems import SHOWN
 
     writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
     if args.masks:
@@ -211,8 +212,14 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     if folder.failures:
         sys.stderr.write(
             f'{_count(len(folder.failures), "picture")} could not be read:\n'
-            + ''.join(f'  {entry["error"]}\n' for entry in folder.failures)
+            + ''.join(
+                f'  {entry["error"]}\n' for entry in folder.failures[:SHOWN]
+            )
         )
+        more = len(folder.failures) - SHOWN
+        if more > 0:
+            listed = out / RESULT_MARKER
+            sys.stderr.write(f'  and {more} more, all of them in {listed}\n')
     return int(bool(folder.failures))
 
 

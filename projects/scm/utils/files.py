@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    'describe_beginning',
+    'other_kind',
     'read_json',
     'read_json_lines',
     'remove_parts',
@@ -17,6 +19,43 @@ __all__ = [
 
 #: End of the names of files that are being written.
 PART = '.part'
+
+
+_OTHER_KINDS = (
+    (
+        b'version https://git-lfs.github.com',
+        'a Git LFS pointer: fetch the file that it stands for with '
+        '`git lfs pull`',
+    ),
+    (
+        b'<',
+        'a web page or XML: fetch the file itself, not the page about it',
+    ),
+)
+
+
+def other_kind(start: bytes) -> str | None:
+    """What is often found in place of a binary file, in words.
+
+    Args:
+        start (bytes): Its beginning.
+
+    Returns:
+        str | None: None where it is neither a pointer nor a page.
+    """
+    stripped = start.lstrip(b'\xef\xbb\xbf \t\r\n')
+    for beginning, kind in _OTHER_KINDS:
+        if stripped.startswith(beginning):
+            return kind
+    return None
+
+
+def describe_beginning(start: bytes) -> str:
+    """What a file is that cannot be read, from its beginning."""
+    if not start:
+        return 'the file is empty'
+    kind = other_kind(start[:512])
+    return f'it is {kind}' if kind else f'it begins with {start[:16]!r}'
 
 
 def write_file(path: str | os.PathLike, data: bytes) -> None:

@@ -2,12 +2,27 @@
 """Pictures of more than 8 bits: scaled where their range is known."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-__all__ = ['array_to_8bit', 'image_to_8bit']
+from .files import describe_beginning
+
+__all__ = ['array_to_8bit', 'image_to_8bit', 'why_undecoded']
 
 # Formats whose 16 bits Pillow gives as 32.
 _SIXTEEN_BITS = ('PNG', 'PPM')
+
+
+def why_undecoded(error: Exception, content: bytes) -> str:
+    """Why a picture does not decode, in words.
+
+    Args:
+        error (Exception): Of the decoder; Pillow's name a buffer where the
+            file is no picture at all.
+        content (bytes): The file.
+    """
+    if content and not isinstance(error, UnidentifiedImageError):
+        return str(error)
+    return f'no picture: {describe_beginning(content)}'
 
 
 def image_to_8bit(image: Image.Image, name: str) -> Image.Image:

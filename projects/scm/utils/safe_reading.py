@@ -23,6 +23,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import _weights_only_unpickler
 
+from .files import other_kind
+
 __all__ = ['read_pickle', 'read_torch_file']
 
 #: Largest tensor that may repeat few numbers of a file.
@@ -47,18 +49,6 @@ class _ShortError(UnpicklingError):
 
 
 _weights_only_unpickler.UnpicklingError = _ShortError
-
-_OTHER_FILES = (
-    (
-        b'version https://git-lfs.github.com',
-        'a Git LFS pointer: fetch the file that it stands for with '
-        '`git lfs pull`',
-    ),
-    (
-        b'<',
-        'a web page or XML: fetch the file itself, not the page about it',
-    ),
-)
 
 
 def _stands_for(*names: str) -> Callable:
@@ -252,10 +242,9 @@ def _check_kind(file: BinaryIO, name: str) -> None:
     file.seek(0)
     if not start:
         raise ValueError(f'{name}: no checkpoint (the file is empty)')
-    stripped = start.lstrip(b'\xef\xbb\xbf \t\r\n')
-    for beginning, kind in _OTHER_FILES:
-        if stripped.startswith(beginning):
-            raise ValueError(f'{name}: no checkpoint, but {kind}')
+    kind = other_kind(start)
+    if kind:
+        raise ValueError(f'{name}: no checkpoint, but {kind}')
 
 
 def _beginning(file: BinaryIO) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.fileio import get
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from projects.scm.utils.pictures import image_to_8bit
+from projects.scm.utils.pictures import image_to_8bit, why_undecoded
 
 __all__ = ['open_picture', 'read_picture']
 
@@ -41,7 +41,8 @@ def open_picture(
             range is not known.
     """
     try:
-        image = Image.open(io.BytesIO(get(path)))
+        content = get(path)
+        image = Image.open(io.BytesIO(content))
         size = image.size
         if shrink_to:
             image.draft('RGB', (shrink_to, shrink_to))
@@ -49,7 +50,8 @@ def open_picture(
     except FileNotFoundError:
         raise
     except (OSError, SyntaxError, UnidentifiedImageError) as error:
-        raise ValueError(f'{path}: does not decode ({error})') from error
+        reason = why_undecoded(error, content)
+        raise ValueError(f'{path}: does not decode ({reason})') from error
     if size_wh is not None and size != tuple(size_wh):
         if image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
             image = ImageOps.exif_transpose(image)

@@ -9,9 +9,13 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from mmpretrain.registry import TRANSFORMS
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from projects.scm.utils.pictures import array_to_8bit, image_to_8bit
+from projects.scm.utils.pictures import (
+    array_to_8bit,
+    image_to_8bit,
+    why_undecoded,
+)
 
 from .exact_jpeg import decode_jpeg
 
@@ -77,15 +81,19 @@ class Load8BitImage(LoadImageFromFile):
             ``ignore_empty`` is set.
 
         Raises:
-            ValueError: If its range of values is not known.
+            ValueError: If it is no picture, or its range of values is not
+                known.
         """
         path = results['img_path']
         try:
             content = fileio.get(path, backend_args=self.backend_args)
             image, size = self._decode(content, path)
-        except Exception:
+        except Exception as error:
             if self.ignore_empty:
                 return None
+            if isinstance(error, UnidentifiedImageError):
+                reason = why_undecoded(error, content)
+                raise ValueError(f'{path}: {reason}') from error
             raise
         if self.to_float32:
             image = image.astype(np.float32)
@@ -117,7 +125,7 @@ class Load8BitImage(LoadImageFromFile):
             content, flag=self.color_type, backend=self.imdecode_backend
         )
         if image is None:
-            raise ValueError(f'{path}: does not decode as a picture')
+            raise UnidentifiedImageError
         image = array_to_8bit(image, path)
         return image, image.shape[:2]
 
