@@ -161,9 +161,9 @@ def test_boxes_outside_are_named_in_every_form(
     (cub_root / 'plain.txt').write_text('val/y.JPEG 1\nval/z.JPEG 1')
     for name in 'yz':
         (cub_root / f'{name}.xml').write_text(
-            '<a><object><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax>'
+            '<annotation><object><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax>'
             '<ymax>9</ymax></bndbox><bndbox><xmin>40</xmin><ymin>1</ymin>'
-            '<xmax>50</xmax><ymax>9</ymax></bndbox></object></a>'
+            '<xmax>50</xmax><ymax>9</ymax></bndbox></object></annotation>'
         )
 
     def found(index, **kwargs):

@@ -12,7 +12,15 @@ from test_apis.tiny_localizer import build_model, run_tool, write_config
 
 from projects.scm.apis.checkpoints import load_weights
 from projects.scm.comparison.spec import read_comparison
+from projects.scm.datasets.annotations import (
+    read_class_names,
+    read_coco,
+    read_csv_boxes,
+    read_image_ids,
+    read_voc_xml,
+)
 from projects.scm.utils.config_options import load_config
+from projects.scm.utils.safe_reading import read_pickle, read_torch_file
 from projects.scm.utils.weights import find_weights
 
 HTML = '<!DOCTYPE html><html><body>not found</body></html>'
@@ -56,6 +64,34 @@ def test_configs(text, said, tmp_path) -> None:
     message = message_of(load_config, file)
     assert message.startswith(f'{file}: ')
     assert said in message
+
+
+@pytest.mark.parametrize(
+    'read',
+    [
+        read_coco,
+        read_csv_boxes,
+        read_voc_xml,
+        read_class_names,
+        read_image_ids,
+        read_pickle,
+        read_torch_file,
+    ],
+)
+def test_pointers_and_pages_are_named(read, tmp_path) -> None:
+    file = tmp_path / 'given.pkl'
+    page = "found 'html'" if read is read_voc_xml else 'a web page'
+    for text, kind in ((POINTER, 'a Git LFS p'), (f'\n {HTML}', page)):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=rf'{file}.*{kind}'):
+            read(str(file))
+
+
+def test_xml_of_something_else(tmp_path) -> None:
+    file = tmp_path / 'a.xml'
+    file.write_text('<html><body></body></html>')
+    with pytest.raises(ValueError, match=r'a\.xml: expected <annotation> of'):
+        read_voc_xml(str(file))
 
 
 def test_configs_that_go_in_a_circle(tmp_path) -> None:

@@ -205,14 +205,19 @@ class MapFolder:
 
     def _read(self, index: int) -> np.ndarray:
         file = self.files[index]
+        from projects.scm.utils.files import describe_beginning
+
         where = f'{file}, map of image {self.truths[index].name}'
         try:
             # Mapped, so that no header makes NumPy reserve memory.
             score_map = np.load(file, mmap_mode='r', allow_pickle=False)
         except Exception as error:  # NumPy raises many kinds
-            raise ValueError(
-                f'{where}: not an array ({error!s:.200})'
-            ) from error
+            with file.open('rb') as stream:
+                start = stream.read(512)
+            reason = f'{error!s:.200}'
+            if not start.startswith(b'\x93NUMPY'):
+                reason = describe_beginning(start)
+            raise ValueError(f'{where}: not an array ({reason})') from error
         if not isinstance(score_map, np.ndarray):
             raise ValueError(f'{where}: an archive, expected one array')
         if score_map.ndim != 2 or score_map.dtype.kind not in 'fiu':

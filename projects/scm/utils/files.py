@@ -21,21 +21,12 @@ __all__ = [
 PART = '.part'
 
 
-_OTHER_KINDS = (
-    (
-        b'version https://git-lfs.github.com',
-        'a Git LFS pointer: fetch the file that it stands for with '
-        '`git lfs pull`',
-    ),
-    (
-        b'<',
-        'a web page or XML: fetch the file itself, not the page about it',
-    ),
-)
+_POINTER = b'version https://git-lfs.github.com'
+_PAGES = (b'<!doctype', b'<html', b'<head', b'<body', b'<?xml')
 
 
 def other_kind(start: bytes) -> str | None:
-    """What is often found in place of a binary file, in words.
+    """What is often found in place of a file, in words.
 
     Args:
         start (bytes): Its beginning.
@@ -43,10 +34,14 @@ def other_kind(start: bytes) -> str | None:
     Returns:
         str | None: None where it is neither a pointer nor a page.
     """
-    stripped = start.lstrip(b'\xef\xbb\xbf \t\r\n')
-    for beginning, kind in _OTHER_KINDS:
-        if stripped.startswith(beginning):
-            return kind
+    stripped = start.lstrip(b'\xef\xbb\xbf \t\r\n').lower()
+    if stripped.startswith(_POINTER):
+        return (
+            'a Git LFS pointer: fetch the file that it stands for with '
+            '`git lfs pull`'
+        )
+    if stripped.startswith(_PAGES):
+        return 'a web page: fetch the file itself, not the page about it'
     return None
 
 

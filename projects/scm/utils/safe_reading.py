@@ -23,7 +23,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import _weights_only_unpickler
 
-from .files import other_kind
+from .files import describe_beginning, other_kind
 
 __all__ = ['read_pickle', 'read_torch_file']
 
@@ -448,8 +448,10 @@ def read_pickle(path: str | os.PathLike) -> Any:
         except UnpicklingError as error:
             unsafe = _unsafe_name(error)
             if unsafe is None:
+                file.seek(0)
                 raise ValueError(
-                    f'{path}: not a readable pickle ({_in_short(error)})'
+                    f'{path}: not a readable pickle ({_in_short(error)}); '
+                    f'{describe_beginning(file.read(512))}'
                 ) from error
             raise ValueError(
                 f'{path}: holds {unsafe}; expected results of a test run: '
@@ -457,7 +459,9 @@ def read_pickle(path: str | os.PathLike) -> Any:
                 'run code, so it is not done'
             ) from error
         except Exception as error:  # of a damaged file, anything
+            file.seek(0)
             raise ValueError(
                 f'{path}: not a readable pickle '
-                f'({type(error).__name__}: {_in_short(error)})'
+                f'({type(error).__name__}: {_in_short(error)}); '
+                f'{describe_beginning(file.read(512))}'
             ) from error

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from pathlib import Path
 
+from projects.scm.utils.files import other_kind
+
 from .box_file import BoxFile, ListedBox
 from .problems import AnnotationError, Problems, quote
 from .text_fields import parse_number, parse_optional_size
@@ -44,6 +46,11 @@ def read_csv_boxes(path: str | Path) -> BoxFile:
     number = 1
     try:
         with path.open(encoding='utf-8-sig', newline='') as file:
+            kind = other_kind(file.read(512).encode())
+            if kind:
+                message = f'{path}: is {kind}'
+                raise AnnotationError([message], message)
+            file.seek(0)
             header = file.readline(100_000)
             file.seek(0)
             reader = csv.reader(file, delimiter=_delimiter(header))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from projects.scm.utils.files import other_kind
+
 from .box_file import BoxFile, ListedBox
 from .problems import AnnotationError, Problems, quote
 from .text_fields import Size
@@ -82,7 +84,10 @@ def _load(path: Path) -> dict[str, list]:
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{path}: no such file') from error
     except (OSError, ValueError, RecursionError) as error:
-        _fail(f'{path}: not JSON ({error!s:.200}); expected {_FORM}')
+        with path.open('rb') as file:
+            kind = other_kind(file.read(512))
+        reason = f'it is {kind}' if kind else f'{error!s:.200}'
+        _fail(f'{path}: not JSON ({reason}); expected {_FORM}')
     if not isinstance(content, dict):
         _fail(f'{path}: a {type(content).__name__}; expected {_FORM}')
     for key in ('images', 'annotations', 'categories'):

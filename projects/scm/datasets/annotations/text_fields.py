@@ -8,6 +8,7 @@ from typing import NoReturn
 from mmengine.fileio import get_text
 
 from projects.scm.structures import box_problem
+from projects.scm.utils.files import other_kind
 
 from .problems import AnnotationError, Problems, quote
 
@@ -43,6 +44,9 @@ def read_lines(path: str, needed_for: str = '') -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         _fail(f'{path}: not UTF-8 text ({error})')
+    kind = other_kind(text[:512].encode())
+    if kind:
+        _fail(f'{path}: is {kind}')
     text = text.rstrip()
     if not text:
         _fail(f'{path}: the file is empty')

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from mmengine.fileio import get, get_file_backend, isdir
 
 from projects.scm.structures import box_problem
+from projects.scm.utils.files import describe_beginning
 
 from .annotation_table import BoxCollector
 from .box_file import BoxFile, ListedBox
@@ -75,14 +76,23 @@ def _parse(path: str) -> ElementTree.Element:
         message = f'{path}: defines entities, expected the plain XML of VOC'
         raise AnnotationError([message], message)
     try:
-        return ElementTree.fromstring(data)
+        root = ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
         line, column = error.position
-        message = f'{path}, line {line}, column {column}: not XML ({error})'
+        reason = error
+        if not data.lstrip().startswith(b'<'):
+            reason = describe_beginning(data)
+        message = f'{path}, line {line}, column {column}: not XML ({reason})'
         raise AnnotationError([message], message) from error
     except (LookupError, ValueError) as error:  # of the encoding it declares
         message = f'{path}: not XML ({error})'
         raise AnnotationError([message], message) from error
+    if root.tag != 'annotation':
+        message = (
+            f'{path}: expected <annotation> of VOC, found {quote(root.tag)}'
+        )
+        raise AnnotationError([message], message)
+    return root
 
 
 def _read_box(element: ElementTree.Element) -> Box:
