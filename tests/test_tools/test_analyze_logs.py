@@ -84,7 +84,7 @@ def test_resumed_runs_are_one_curve_and_one_validation_is_drawn(
 
     assert draw('loss') == {
         'scm_loss': ([9.0, 5.0, 4.0], 'o'),
-        '20260101_loss': ([3.0], 'o'),
+        'tscam_loss': ([3.0], 'o'),
     }
-    assert draw('a') == {'scm_a': ([7], 'o'), '20260101_a': ([6], 'o')}
+    assert draw('a') == {'scm_a': ([7], 'o'), 'tscam_a': ([6], 'o')}
     plt.close('all')

@@ -153,6 +153,10 @@ def main() -> None:
             few = shortest_curve(joined.values(), args.keys) < MARKED
             mpl.rcParams['lines.marker'] = 'o' if few else ''
             mpl.rcParams['lines.markersize'] = 4
+            names = [work_dir(log).stem for log in joined]
+            if args.legend is None and len(set(names)) == len(names):
+                sys.argv.append('--legend')
+                sys.argv += [f'{n}_{key}' for n in names for key in args.keys]
         runpy.run_path(tool, run_name='__main__')
 
 

@@ -288,8 +288,9 @@ def _has_boxes(data: Path) -> bool:
 def _embed_dims(weights: str) -> int:
     """Numbers of a token of a DeiT checkpoint."""
     check_file('checkpoint', weights)
-    import projects.scm  # noqa: F401
-    from projects.scm.apis.checkpoints import find_weights, read_checkpoint
+    # Without mmpretrain, which nothing else here needs.
+    from projects.scm.utils.checkpoint_door import read_checkpoint
+    from projects.scm.utils.weights import find_weights
 
     found = find_weights(read_checkpoint(weights), weights)
     if 'cls_token' not in found:
