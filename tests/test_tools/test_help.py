@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-SLOW = {'cv2', 'matplotlib', 'mmcv', 'mmengine', 'mmpretrain', 'numba'}
+SLOW = {'PIL', 'cv2', 'matplotlib', 'mmcv', 'mmengine', 'mmpretrain', 'numba'}
 SLOW |= {'numpy', 'onnx', 'scipy', 'torch', 'torchvision', 'yaml'}
 PROGRAMS = sorted(
     str(file.relative_to(TOOLS))

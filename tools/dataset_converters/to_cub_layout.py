@@ -42,8 +42,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _box_sources import ConversionError, Photograph, match_boxes
@@ -142,6 +140,8 @@ def draw_split(
 
 def inspect_images(photographs: list[Photograph]) -> list[str]:
     """Decode every image and note its upright size; return problems."""
+    from PIL import Image, ImageOps
+
     from projects.scm.utils.pictures import why_undecoded
 
     problems = []
@@ -196,6 +196,8 @@ def write_layout(
     Raises:
         ConversionError: If two images would get the same name.
     """
+    from PIL import Image, ImageOps
+
     folders = class_folders(photo.label for photo in photographs)
     ids = {label: i for i, label in enumerate(folders, start=1)}
     lines = defaultdict(list)
