@@ -11,6 +11,7 @@ Example::
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,9 +163,18 @@ def main() -> None:
     parser.add_argument('--threshold', type=float, help="else the model's own")
     parser.add_argument('--out', help='folder for pictures with boxes')
     args = parser.parse_args()
-    localizer = Localizer(args.model)
+    try:
+        localizer = Localizer(args.model)
+    except Exception as error:  # onnxruntime raises kinds of its own
+        reason = ' '.join(str(error).split())
+        sys.exit(f'{args.model}: no model of tools/export_onnx.py ({reason})')
+    broken = []
     for file in args.images:
-        image = read_picture(file)
+        try:
+            image = read_picture(file)
+        except ValueError as error:
+            broken.append(str(error))
+            continue
         found = localizer(image, args.threshold)
         boxes = found.boxes.round(1).tolist()
         print(f'{file}: {found.name} {found.score:.3f} {boxes}')  # noqa: T201
@@ -173,6 +183,8 @@ def main() -> None:
                 cv2.rectangle(image, (x0, y0), (x1, y1), (0, 159, 230), 2)
             Path(args.out).mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(Path(args.out, f'{Path(file).stem}.png')), image)
+    if broken:
+        sys.exit('\n'.join(broken))
 
 
 if __name__ == '__main__':

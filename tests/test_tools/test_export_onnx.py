@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -129,16 +130,25 @@ def test_boxes_with_numpy_and_opencv_alone(
     big = tmp_path / 'big.png'
     cv2.imwrite(str(big), blobs(301, 467, 5))
     pictures = [big, *photos]
-    done = subprocess.run(
-        [
-            *(sys.executable, str(blocker), str(demo), str(onnx_file)),
-            *(*map(str, pictures), '--out', str(tmp_path / 'out')),
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    broken = tmp_path / 'broken.png'
+    broken.write_bytes(big.read_bytes()[:20])
+
+    def run(model, *words):
+        command = [sys.executable, blocker, demo, model, *words]
+        return subprocess.run(
+            [*map(str, command)], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    done = run(onnx_file, broken, *pictures, '--out', tmp_path / 'out')
+    assert done.returncode == 1
+    assert f'{broken}: does not read as a picture' in done.stderr
+    assert 'Traceback' not in done.stderr
+    cut = tmp_path / 'cut.onnx'
+    cut.write_bytes(Path(onnx_file).read_bytes()[:2000])
+    wrong = run(cut, big)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith(f'{cut}: no model of tools/export_onnx.py')
+    assert 'Traceback' not in wrong.stderr
     results = WSOLInferencer(*files, 'cpu')(pictures)
     lines = done.stdout.splitlines()
     assert len(lines) == len(results)
