@@ -85,6 +85,47 @@ def test_register_registers_all_of_them_and_the_models(repo) -> None:
     assert lines[-1] == 'SCMHead'
 
 
+def test_inference_imports_no_sharding(repo) -> None:
+    """PyTorch's own modules are whole after it, MMEngine's say what to do."""
+    lines = run_python(
+        'import sys\n'
+        'from projects.scm.utils.light_imports import without_sharding\n'
+        'with without_sharding():\n'
+        '    from projects.scm.apis import WSOLInferencer\n'
+        'print(*sys.modules)\n'
+        'from mmengine.registry import MODEL_WRAPPERS, OPTIMIZERS\n'
+        'for registry, name in ((OPTIMIZERS, "ZeroRedundancyOptimizer"),\n'
+        '        (MODEL_WRAPPERS, "MMFullyShardedDataParallel")):\n'
+        '    try:\n'
+        '        registry.get(name).__mro__[1]()\n'
+        '    except RuntimeError as error:\n'
+        '        print(error)\n'
+        'import torch\n'
+        'from torch.distributed.fsdp import FullyShardedDataParallel as F\n'
+        'print(issubclass(F, torch.nn.Module))\n',
+        repo,
+    )
+    *_, loaded, zero, sharded, whole = lines
+    left_out = {'torch.distributed.fsdp', 'sympy', 'matplotlib'}
+    assert not left_out & set(loaded.split())
+    assert 'ZeroRedundancyOptimizer: this process was started for' in zero
+    assert 'FullyShardedDataParallel: this process was started' in sharded
+    assert whole == 'True'
+
+
+def test_sharding_stays_where_mmengine_is_loaded() -> None:
+    import mmengine.model
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    from projects.scm.utils.light_imports import without_sharding
+
+    with without_sharding():
+        from torch.distributed.fsdp import FullyShardedDataParallel as inside
+    assert inside is FullyShardedDataParallel
+    wrapper = mmengine.model.MMFullyShardedDataParallel
+    assert issubclass(wrapper, inside)
+
+
 def test_a_config_that_names_the_package_alone_registers(repo) -> None:
     """As the configs did up to version 0.1; the import itself does not."""
     lines = run_python(

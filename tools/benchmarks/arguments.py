@@ -100,6 +100,13 @@ def parser_of_commands(
     parser.add_argument(
         '--repeats', type=int, default=3, help='rounds (default: 3)'
     )
+    parser.add_argument(
+        '--warmup',
+        type=int,
+        default=1,
+        help='rounds before, which may do with less where commands take '
+        'minutes (default: 1)',
+    )
     parser.add_argument('--out', type=Path, help='JSON file to write')
     parser.add_argument(
         '--plot', type=Path, metavar='FOLDER', help='draw a figure there'

@@ -96,13 +96,15 @@ def run_in_turns(
     commands: Mapping[str, Command],
     repeats: int,
     baseline: str,
+    warmup: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Run the contestants in turns.
 
     Args:
         commands (Mapping[str, Command]): By name.
-        repeats (int): Rounds that count; one before them does not.
+        repeats (int): Rounds that count.
         baseline (str): The one that ratios are taken to.
+        warmup (int): Rounds before them that do not count.
 
     Returns:
         dict: As of :func:`measuring.summarise`, with ``peak_mib``, the
@@ -110,12 +112,12 @@ def run_in_turns(
     """
     times = {name: dict(wall=[], cpu=[]) for name in commands}
     peaks = {name: [] for name in commands}
-    for index in range(repeats + 1):
+    for index in range(warmup + repeats):
         for name, command in commands.items():
             used = run_command(command)
             del used['said']
             print(f'{name}: {used}', file=sys.stderr, flush=True)
-            if index:
+            if index >= warmup:
                 peaks[name].append(used.pop('peak_mib'))
                 for kind, seconds in used.items():
                     times[name][kind].append(seconds)

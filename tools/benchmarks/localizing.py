@@ -147,7 +147,9 @@ def measure(args: argparse.Namespace, folder: Path) -> list[dict]:
             for name in (BEFORE, *args.backends)
         }
         runs = {n: make_command(n, inputs, o, args) for n, o in outs.items()}
-        results = commands.run_in_turns(runs, args.repeats, BEFORE)
+        results = commands.run_in_turns(
+            runs, args.repeats, BEFORE, args.warmup
+        )
         expected = read_boxes(outs[BEFORE])
         for name in args.backends:
             found = read_boxes(outs[name])
@@ -164,7 +166,9 @@ def main() -> None:
     args = parse_args()
     record = dict(
         benchmark='localizing',
-        options=dict(repeats=args.repeats, enlarged=args.enlarged),
+        options=dict(
+            repeats=args.repeats, warmup=args.warmup, enlarged=args.enlarged
+        ),
         model=args.model.name,
         weights='trained' if args.checkpoint else 'random',
         machine=describe_machine('cpu'),

@@ -99,7 +99,7 @@ def measure(args: argparse.Namespace, folder: Path) -> list[dict]:
             )
             for name, file in write_configs(args, count, folder).items()
         }
-        results = commands.run_in_turns(runs, args.repeats, STOCK)
+        results = commands.run_in_turns(runs, args.repeats, STOCK, args.warmup)
         cases.append(dict(case=dict(images=count), results=results))
     return cases
 

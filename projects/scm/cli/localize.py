@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from projects.scm.utils.light_imports import without_sharding
 from projects.scm.utils.trust import TRUST_HELP, trusted
 from projects.scm.utils.upstream_scripts import check_file, check_files
 
@@ -141,13 +142,15 @@ def run(args: argparse.Namespace) -> int:
         FileNotFoundError: If an input does not exist.
         ValueError: If an option makes no sense.
     """
-    from projects.scm.apis.outputs.result_folder import clear_results
-    from projects.scm.apis.sources import RESULT_MARKER, expand_inputs
-
     # Before anything slow begins.
     check_files(args)
     if args.model.endswith('.py'):
         check_file('config', args.model)
+    with without_sharding():
+        import projects.scm.register  # noqa: F401
+    from projects.scm.apis.outputs.result_folder import clear_results
+    from projects.scm.apis.sources import RESULT_MARKER, expand_inputs
+
     out = Path(args.out)
     items = expand_inputs(args.inputs, ignore=[out])
     if (out / RESULT_MARKER).exists() and not args.overwrite:
@@ -158,7 +161,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
-    import projects.scm.register  # noqa: F401
     from projects.scm.apis.outputs import FORMATS as WRITERS
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
     from projects.scm.apis.reading_ahead import default_workers

@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -100,6 +99,8 @@ def resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
 @lru_cache(maxsize=16)
 def load_font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which matplotlib ships, at ``size`` pixels."""
+    import matplotlib  # slow, and of use only where text is drawn
+
     path = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
     return ImageFont.truetype(str(path / 'DejaVuSans.ttf'), size)
 
