@@ -2,7 +2,6 @@
 """What every writer of results does, and the numbers they share."""
 
 import os
-import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -184,7 +183,7 @@ def link_picture(source: str | Path | None, target: Path) -> None:
     try:
         os.link(os.path.realpath(source), target)
     except OSError:  # another disk, or a system without links
-        shutil.copyfile(source, target)
+        write_file(target, Path(source).read_bytes())  # whole, or not at all
 
 
 def as_file_name(name: str, suffix: str) -> str:
