@@ -5,7 +5,9 @@ from mmengine.config import Config
 from projects.scm.utils.config_options import (
     LOADERS,
     move_data_root,
+    read_config,
     set_pixel_cache,
+    training_images,
 )
 
 PHASES = [name.split('_')[0] for name in LOADERS]
@@ -109,6 +111,19 @@ def test_one_option_gives_every_dataset_its_pixel_cache(name, repo):
     cfg = Config.fromfile(repo / 'configs' / f'{name}.py')
     set_pixel_cache(cfg, None)
     assert 'pixel_cache' not in cfg.train_dataloader.dataset
+
+
+def test_training_pictures_as_the_test_makes_them_have_no_pixel_cache(repo):
+    cfg = read_config(
+        repo / 'configs' / 'tscam_deit-t_cub50.py', {'pixel_cache': 'cache'}
+    )
+    assert cfg.train_dataloader.dataset.pixel_cache == 'cache'
+    found = training_images(cfg)
+    assert 'pixel_cache' not in found
+    assert found['split'] == cfg.train_dataloader.dataset.split
+    steps = [step['type'] for step in found['pipeline']]
+    assert 'LoadAnnotations' not in steps
+    assert steps[-1] == cfg.test_dataloader.dataset.pipeline[-1]['type']
 
 
 def test_datasets_of_others_have_no_pixel_cache():

@@ -137,7 +137,9 @@ def training_images(cfg: Config) -> dict[str, Any]:
         for step in cfg.test_dataloader.dataset.pipeline
         if step['type'] != 'LoadAnnotations'
     ]
-    return {**cfg.train_dataloader.dataset, 'pipeline': pipeline}
+    dataset = {**cfg.train_dataloader.dataset, 'pipeline': pipeline}
+    dataset.pop('pixel_cache', None)  # of pictures as training makes them
+    return dataset
 
 
 def move_data_root(

@@ -71,8 +71,18 @@ def test_every_log_line_holds_lambda_and_beta(tmp_path):
         assert line['calibration/beta_0'] == 0.5
 
 
-def test_a_model_without_calibration_has_nothing_to_log(tmp_path):
-    lines = run(tmp_path, Model(calibrated=False), interval=1)
+def without_blocks():
+    model = Model(calibrated=False)
+    model.calibration = SpatialCalibration(iterations=())
+    model.forward = lambda *args, **kwargs: {'loss': model.weight.sum()}
+    return model
+
+
+@pytest.mark.parametrize(
+    'make', [lambda: Model(calibrated=False), without_blocks]
+)
+def test_a_model_without_calibration_has_nothing_to_log(tmp_path, make):
+    lines = run(tmp_path, make(), interval=1)
     assert len(lines) == 4
     assert not any('calibration' in key for line in lines for key in line)
 

@@ -51,6 +51,8 @@ class CalibrationLogHook(Hook):
         else:
             return
         scalars = calibration.scalars()
+        if not scalars:  # of no blocks
+            return
         values = torch.stack(list(scalars.values())).tolist()
         for name, value in zip(scalars, values, strict=True):
             runner.message_hub.update_scalar(
