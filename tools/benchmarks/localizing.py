@@ -170,7 +170,7 @@ def main() -> None:
             repeats=args.repeats, warmup=args.warmup, enlarged=args.enlarged
         ),
         model=args.model.name,
-        weights='trained' if args.checkpoint else 'random',
+        weights='given' if args.checkpoint else 'random',
         machine=describe_machine('cpu'),
     )
     with tempfile.TemporaryDirectory() as folder:

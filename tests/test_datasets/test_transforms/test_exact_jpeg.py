@@ -85,7 +85,7 @@ KINDS = [
 
 
 @pytest.mark.optional
-@pytest.mark.parametrize('options', KINDS, ids=str)
+@pytest.mark.parametrize('options', KINDS, ids='-'.join)
 def test_colours_are_pillows(tmp_path, options):
     pytest.importorskip('simplejpeg')
     for size in SIZES:

@@ -156,8 +156,9 @@ class AnnotationTable(Sequence):
         if box is None and self.sizes_file is not None:
             start = f'{self.paths[image]},'
             lines = enumerate(read_lines(self.sizes_file), start=1)
-            number = next(n for n, line in lines if line.startswith(start))
-            return f'{self.sizes_file}, line {number}'
+            numbers = (n for n, line in lines if line.startswith(start))
+            number = next(numbers, None)
+            return f'{self.sizes_file}' + (f', line {number}' if number else '')
         if self._listed is None:
             return None
         number = self.lines[self.offsets[image] + (box or 0)]
