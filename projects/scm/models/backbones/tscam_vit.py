@@ -97,7 +97,10 @@ class TokenAttentionMixin:
             tuple[TokenFeatures]: Of the last layer.
         """
         (tokens,) = super().forward(x)
-        return (tokens._replace(input_hw=tuple(x.shape[2:])),)
+        # Not by _replace, which PyTorch 2.11 does not compile.
+        patch, attention, cls_token, *_ = tokens
+        size = tuple(x.shape[2:])
+        return (TokenFeatures(patch, attention, cls_token, size),)
 
     def _format_output(self, x: Tensor, hw: tuple[int, int]) -> TokenFeatures:
         patch = x[:, self.num_extra_tokens :].transpose(1, 2).unflatten(-1, hw)
