@@ -98,6 +98,20 @@ def test_diffused_maps_are_those_of_patch_attention(tiny_files, monkeypatch):
         assert boxes[-1].tolist() == expected[0].tolist()
 
 
+@torch.no_grad()
+def test_diffused_maps_are_not_diffused_again(tiny_files):
+    cfg = Config.fromfile(tiny_files[0]).model
+    cfg.backbone.type, cfg.head.type = 'PatchAttentionViT', 'SCMPlusHead'
+    model = MODELS.build(cfg).eval()
+    picture, label = torch.rand(1, 3, 64, 64), torch.tensor([2])
+    (found,) = LookingPass(model, 'diffusion').diffusion(picture, label)
+    own = model.head.score_maps(model.extract_feat(picture), label[:, None])
+    expected = score_map_to_boxes(
+        own[0, 0].numpy(), 'otsu', (64, 64), frame_size_wh=(64, 64)
+    )
+    assert found[-1].tolist() == expected[0].tolist()
+
+
 def test_a_backbone_that_looks_at_its_attention_itself(config, tiny_files):
     config.model.backbone.type = 'RolloutViT'
     with pytest.raises(TypeError, match=r"RolloutViT .* use 'consistency'"):

@@ -101,6 +101,8 @@ class _Pass:
     def diffusion(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
         """(B, T + 1, 4) boxes, and that of the diffused map.
 
+        A map that its head has diffused is not diffused again.
+
         Raises:
             TypeError: If not every layer of the backbone attends.
         """
@@ -113,7 +115,8 @@ class _Pass:
         else:
             among = sum(seen.of(backbone.layers))
         maps = self.head.score_maps(feats, labels.unsqueeze(1))
-        spread = _numpy(diffuse(maps, among, DIFFUSIONS)[:, 0])
+        steps = 0 if hasattr(self.head, 'map_steps') else DIFFUSIONS
+        spread = _numpy(diffuse(maps, among, steps)[:, 0])
         size_wh = inputs.shape[:1:-1]
         others = np.stack([otsu_box(m, size_wh) for m in spread])
         boxes = self.boxes(maps[:, 0], inputs)

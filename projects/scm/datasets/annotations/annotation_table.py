@@ -158,7 +158,9 @@ class AnnotationTable(Sequence):
             lines = enumerate(read_lines(self.sizes_file), start=1)
             numbers = (n for n, line in lines if line.startswith(start))
             number = next(numbers, None)
-            return f'{self.sizes_file}' + (f', line {number}' if number else '')
+            return f'{self.sizes_file}' + (
+                f', line {number}' if number else ''
+            )
         if self._listed is None:
             return None
         number = self.lines[self.offsets[image] + (box or 0)]
