@@ -57,6 +57,8 @@ def build(head, grid=(3, 5)):
         for name, value in model.named_parameters():
             if value.dim() > 1:
                 value.normal_(std=0.03 if name.startswith('head') else 0.1)
+            if name.endswith('attn.qkv.weight'):
+                value *= 5  # level attention has no map but its rounding
     return model.eval(), size
 
 

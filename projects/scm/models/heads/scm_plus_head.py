@@ -103,10 +103,13 @@ def diffuse(maps: Tensor, attention: Tensor, steps: int) -> Tensor:
         steps (int): How often.
 
     Returns:
-        Tensor: Of the shape of ``maps``: each value a mean of the map's.
+        Tensor: Of the shape of ``maps``: each value a mean of the map's, less
+        the mean of them all. Where attention is level, what is left is small
+        beside that mean, and would drown in its rounding.
     """
     graph = attention / attention.sum(-1, keepdim=True)
     spread = maps.flatten(2)
+    spread = spread - spread.mean(-1, keepdim=True)
     for _ in range(steps):
         spread = spread @ graph.mT
     return spread.view_as(maps)
