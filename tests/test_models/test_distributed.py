@@ -110,7 +110,7 @@ def decays(optim_wrapper):
     return [group['weight_decay'] for group in optim_wrapper.param_groups]
 
 
-def train_sharded(rank, name, work_dir):
+def sharded_config(name, work_dir):
     cfg = tiny_config(name, work_dir)
     cfg.launcher = 'pytorch'
     wrapper = cfg.strategy.model_wrapper
@@ -122,7 +122,11 @@ def train_sharded(rank, name, work_dir):
         state_dict_config=dict(type='FullStateDictConfig'),
         optim_state_dict_config=dict(type='FullOptimStateDictConfig'),
     )
-    runner = RUNNERS.build(cfg)
+    return cfg
+
+
+def train_sharded(rank, name, work_dir):
+    runner = RUNNERS.build(sharded_config(name, work_dir))
     runner.train()
     units = [
         module
@@ -132,6 +136,34 @@ def train_sharded(rank, name, work_dir):
     if rank == 0:
         kinds = dict(units=len(units), decays=decays(runner.optim_wrapper))
         torch.save(kinds, Path(work_dir, 'kinds.pth'))
+
+
+def start_sharded_from(rank, file, work_dir, message):
+    cfg = sharded_config('scm_vit-l_in1k_fsdp.py', work_dir)
+    cfg.load_from = str(file)
+    cfg.train_cfg.max_epochs = 1
+    runner = RUNNERS.build(cfg)
+    if message is None:
+        runner.train()
+    else:
+        with pytest.raises(ValueError, match=message):
+            runner.train()
+
+
+@pytest.mark.long
+def test_sharded_models_refuse_weights_that_do_not_fit(tmp_path) -> None:
+    cfg = tiny_config('scm_vit-l_in1k_fsdp.py', tmp_path)
+    weights = MODELS.build(cfg.model).state_dict()
+    del weights['head.semantic.weight']  # of other classes: may be absent
+    file = tmp_path / 'given.pth'
+    torch.save({'state_dict': weights}, file)
+    run_in_two_processes(start_sharded_from, file, tmp_path / 'fits', None)
+    assert (tmp_path / 'fits' / 'epoch_1.pth').is_file()
+    weights.pop('backbone.layers.1.ln1.weight')
+    torch.save({'state_dict': weights}, file)
+    message = r'given\.pth: .*missing: backbone\.layers\.1\.ln1\.weight'
+    run_in_two_processes(start_sharded_from, file, tmp_path / 'not', message)
+    assert not list((tmp_path / 'not').glob('*.pth'))
 
 
 @pytest.mark.slow

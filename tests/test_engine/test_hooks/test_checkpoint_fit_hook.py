@@ -3,11 +3,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import Runner
-from test_apis.tiny_localizer import build_model, runner_config
+from test_apis.tiny_localizer import CONFIG, build_model, runner_config
 from torch import nn
 
-from projects.scm.engine.hooks import CheckpointFitHook
+from projects.scm.engine.hooks import CheckpointFitHook, checkpoint_fit_hook
 
 
 def loaded(
@@ -139,6 +140,30 @@ def test_what_prediction_does_not_use() -> None:
             hook.before_test(runner)
             hook, runner = loaded(weights, model=model)
             hook.before_val(runner)
+
+
+@pytest.mark.parametrize('name', ['fits', *REFUSED])
+def test_models_that_are_split_over_processes(monkeypatch, name) -> None:
+    """Names and shapes tell; see also tests/test_models/test_distributed."""
+    monkeypatch.setattr(checkpoint_fit_hook, 'unwrap', lambda _: None)
+    weights, message = REFUSED.get(name, (state(), ''))
+    hook = CheckpointFitHook()
+    runner = SimpleNamespace(
+        model=None,
+        cfg=Config.fromstring(CONFIG, '.py'),
+        _load_from='given.pth',
+        _resume=False,
+    )
+
+    def start() -> None:
+        hook.after_load_checkpoint(runner, {'state_dict': weights})
+        hook.before_train(runner)
+
+    if name == 'fits':
+        start()
+    else:
+        with pytest.raises(ValueError, match=message):
+            start()
 
 
 def test_a_run_that_loads_nothing() -> None:

@@ -1,11 +1,13 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Refuses checkpoints that do not fit the model of a run."""
 
+import warnings
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmpretrain.registry import HOOKS
+from mmpretrain.registry import HOOKS, MODELS
 
 from projects.scm.engine.unwrapping import unwrap
 from projects.scm.utils.weights import (
@@ -35,7 +37,8 @@ class CheckpointFitHook(Hook):
 
     Of ``--resume`` :class:`ResumeCheckHook` takes care.
 
-    Models that are split over devices (FSDP) are left to MMEngine.
+    Models that are split over devices (FSDP) are looked at by names and shapes
+    of the same model without memory.
     """
 
     priority = 'VERY_HIGH'
@@ -57,9 +60,13 @@ class CheckpointFitHook(Hook):
         path = _path(runner)
         weights = find_weights(checkpoint, path)
         refuse_official(weights, path)
-        if model is not None:
+        if model is None:
+            model = _without_memory(runner)
+        with warnings.catch_warnings():
+            # On the meta device nothing is copied, which is what is wanted.
+            warnings.filterwarnings('ignore', '.*copying from a non-meta')
             fit = load_fitting(model, weights, path)
-            self._found = fit, list(weights), list(model.state_dict())
+        self._found = fit, list(weights), list(model.state_dict())
 
     def before_train(self, runner: Runner) -> None:
         """Check what training starts from."""
@@ -77,6 +84,15 @@ class CheckpointFitHook(Hook):
         if self._found is not None:
             found, self._found = self._found, None
             check_fit(*found, _path(runner), optional)
+
+
+def _without_memory(runner: Runner) -> torch.nn.Module:
+    """The model of a run that holds a part of it in each process."""
+    try:
+        with torch.device('meta'):
+            return MODELS.build(runner.cfg.model)
+    except RuntimeError:  # some compute numbers while they are built
+        return MODELS.build(runner.cfg.model)
 
 
 def _path(runner: Runner) -> str:
