@@ -99,6 +99,26 @@ def test_diffused_maps_are_those_of_patch_attention(tiny_files, monkeypatch):
 
 
 @torch.no_grad()
+def test_maps_as_large_as_the_picture(tiny_files, monkeypatch):
+    """As grad-cam's: what the grid has is diffused."""
+    model = MODELS.build(Config.fromfile(tiny_files[0]).model).eval()
+    for layer in model.backbone.layers:
+        layer.attn.qkv.weight.data *= 30
+    picture, label = torch.rand(1, 3, 64, 64), torch.tensor([2])
+    (small,) = LookingPass(model, 'diffusion').diffusion(picture, label)
+    own = model.head.score_maps
+    monkeypatch.setattr(
+        model.head,
+        'score_maps',
+        lambda *args: (
+            own(*args).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        ),
+    )
+    (large,) = LookingPass(model, 'diffusion').diffusion(picture, label)
+    assert large[-1].tolist() == small[-1].tolist()
+
+
+@torch.no_grad()
 def test_diffused_maps_are_not_diffused_again(tiny_files):
     cfg = Config.fromfile(tiny_files[0]).model
     cfg.backbone.type, cfg.head.type = 'PatchAttentionViT', 'SCMPlusHead'

@@ -116,7 +116,9 @@ class _Pass:
             among = sum(seen.of(backbone.layers))
         maps = self.head.score_maps(feats, labels.unsqueeze(1))
         steps = 0 if hasattr(self.head, 'map_steps') else DIFFUSIONS
-        spread = _numpy(diffuse(maps, among, steps)[:, 0])
+        # Maps of some methods are as large as the picture.
+        on_grid = functional.adaptive_avg_pool2d(maps, tokens.patch.shape[2:])
+        spread = _numpy(diffuse(on_grid, among, steps)[:, 0])
         size_wh = inputs.shape[:1:-1]
         others = np.stack([otsu_box(m, size_wh) for m in spread])
         boxes = self.boxes(maps[:, 0], inputs)
