@@ -50,3 +50,8 @@ def test_what_is_wrong_is_named(folder):
         read_picture(str(folder / 'torn.jpg'))
     with pytest.raises(FileNotFoundError, match=r'none.png'):
         read_picture(str(folder / 'none.png'))
+
+
+def test_what_cannot_be_read_says_why(tmp_path):
+    with pytest.raises(ValueError, match=r'does not decode \(.*directory'):
+        open_picture(str(tmp_path))

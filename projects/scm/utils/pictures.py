@@ -20,6 +20,8 @@ def why_undecoded(error: Exception, content: bytes) -> str:
             file is no picture at all.
         content (bytes): The file.
     """
+    if getattr(error, 'errno', None) is not None:  # it could not be read
+        return str(error)
     if content and not isinstance(error, UnidentifiedImageError):
         return str(error)
     return f'no picture: {describe_beginning(content)}'

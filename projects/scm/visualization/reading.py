@@ -40,6 +40,7 @@ def open_picture(
         ValueError: If it does not decode, has another size, or values whose
             range is not known.
     """
+    content = b''
     try:
         content = get(path)
         image = Image.open(io.BytesIO(content))
