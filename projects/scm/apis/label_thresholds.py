@@ -38,7 +38,7 @@ from projects.scm.evaluation.functional.label_criteria import (
     otsu_box,
 )
 from projects.scm.models.backbones.full_attention import (
-    FullAttention,
+    among_patches,
     shows_all_attention,
 )
 from projects.scm.models.heads.scm_plus_head import diffuse
@@ -107,7 +107,7 @@ class _Pass:
             TypeError: If not every layer of the backbone attends.
         """
         backbone = self.model.backbone
-        with FullAttention(part=self._among_patches) as seen:
+        with among_patches(backbone) as seen:
             feats = self.feats(inputs)
         tokens = self.head.pre_logits(feats)
         if tokens.patch_attention is not None:
@@ -123,10 +123,6 @@ class _Pass:
         others = np.stack([otsu_box(m, size_wh) for m in spread])
         boxes = self.boxes(maps[:, 0], inputs)
         return np.concatenate([boxes, others[:, None]], 1)
-
-    def _among_patches(self, weights: Tensor) -> Tensor:
-        extra = self.model.backbone.num_extra_tokens
-        return weights[:, :, extra:, extra:].mean(1)
 
     def components(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
         """IoU with the box of the first principal component."""
@@ -259,13 +255,10 @@ def choose_threshold(
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(training_images(config))
     chosen = _draw(dataset, num_images)
+    attends = shows_all_attention(model.backbone)
     if criterion is None:
-        criterion = (
-            'diffusion'
-            if shows_all_attention(model.backbone)
-            else 'consistency'
-        )
-    elif criterion == 'diffusion' and not shows_all_attention(model.backbone):
+        criterion = 'diffusion' if attends else 'consistency'
+    elif criterion == 'diffusion' and not attends:
         raise TypeError(
             "criterion='diffusion' looks at the attention among patches, "
             f'which {type(model.backbone).__name__} does not tell: use '

@@ -151,14 +151,10 @@ class PatchAttentionMixin:
         """Run the parent; see :class:`TokenAttentionMixin`."""
         if self.training:
             return super().forward(x)
-        with FullAttention(part=self._among_patches) as seen:
+        with among_patches(self) as seen:
             (tokens,) = super().forward(x)
         among = torch.stack(seen.of(self.layers), 1)
         return (tokens._replace(patch_attention=among),)
-
-    def _among_patches(self, weights: Tensor) -> Tensor:
-        extra = self.num_extra_tokens
-        return weights[:, :, extra:, extra:].mean(1)
 
 
 @MODELS.register_module()
@@ -293,6 +289,20 @@ class LeGradTimm(LeGradMixin, TSCAMTimm):
     def last_norm(self) -> Callable[[Tensor], Tensor]:
         """The norm behind the last block."""
         return self.timm_model.norm
+
+
+def among_patches(backbone: torch.nn.Module) -> FullAttention:
+    """A :class:`FullAttention` that keeps the attention among patches.
+
+    Args:
+        backbone (torch.nn.Module): With ``num_extra_tokens`` before the
+            patches.
+
+    Returns:
+        FullAttention: Its weights are (B, N, N), means over heads.
+    """
+    extra = backbone.num_extra_tokens
+    return FullAttention(part=lambda w: w[:, :, extra:, extra:].mean(1))
 
 
 def shows_all_attention(backbone: torch.nn.Module) -> bool:
