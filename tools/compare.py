@@ -30,8 +30,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--results',
         type=Path,
+        action='append',
+        metavar='FOLDER',
         help='folder with a small JSON file for each finished run; by '
-        'default results in the work folder',
+        'default results in the work folder. Given again: another one, '
+        'whose runs are shown and not done once more',
     )
     parser.add_argument(
         '--work-dir',

@@ -56,6 +56,19 @@ def test_all_runs_then_none(bench, make_runner):
     assert bench.calls == []
 
 
+def test_runs_of_other_folders_are_not_done_again(bench, make_runner):
+    make_runner().run()
+    results, other = bench.folder / 'results', bench.folder / 'other'
+    other.mkdir()
+    for path in results.glob('*-scm-*.json'):
+        path.rename(other / path.name)
+    bench.forget_calls()
+    found = make_runner(earlier=[other]).run()
+    assert bench.calls == []
+    assert [result.method for result in found] == ['tscam', 'scm'] * 2
+    assert sorted(results.glob('*-scm-*.json')) == []
+
+
 def test_a_method_with_the_weights_of_another_is_not_trained(
     bench, make_runner
 ):

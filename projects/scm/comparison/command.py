@@ -36,9 +36,9 @@ def compare(args: argparse.Namespace, tools: Path) -> str:
     """
     comparison = read_comparison(args.comparison)
     work_dir = args.work_dir or Path('work_dirs/compare', args.comparison.stem)
-    results = args.results or work_dir / 'results'
+    results, *earlier = args.results or [work_dir / 'results']
     if args.tables:
-        found = finished_results(comparison, results)
+        found = finished_results(comparison, results, *earlier)
     else:
         options = list(args.cfg_options)
         if args.weights is not None:
@@ -51,6 +51,7 @@ def compare(args: argparse.Namespace, tools: Path) -> str:
             configs=tools.parent / 'configs',
             results=results,
             work_dir=work_dir,
+            earlier=earlier,
             checkpoints=args.checkpoints,
             data_roots=parse_roots(args.data_root),
             cfg_options=options,

@@ -44,13 +44,14 @@ _REPORT_SECONDS = 60.0
 
 
 def finished_results(
-    comparison: Comparison, folder: str | Path
+    comparison: Comparison, *folders: str | Path
 ) -> list[RunResult]:
     """Results of the runs of a comparison that are there.
 
     Args:
         comparison (Comparison): What is compared.
-        folder (str | Path): Of the results.
+        *folders (str | Path): Of results, of other comparisons too. The
+            first that has a run counts.
 
     Returns:
         list[RunResult]: In the order of the runs.
@@ -60,8 +61,9 @@ def finished_results(
     """
     results = []
     for run in comparison.runs():
-        path = Path(folder) / f'{run.name}.json'
-        if path.is_file():
+        files = (Path(folder) / f'{run.name}.json' for folder in folders)
+        path = next(filter(Path.is_file, files), None)
+        if path is not None:
             result = load_result(path)
             result.check_run(run)
             results.append(result)
@@ -93,6 +95,7 @@ class Runner:
         configs: Folder of the configs.
         results: Where the file of each run is written.
         work_dir: Where trainings have their folders.
+        earlier: Further folders of results, whose runs are not done again.
         checkpoints: Folder of the checkpoints that methods name.
         data_roots: Folders of data sets by name, where they are not those
             of the configs.
@@ -108,6 +111,7 @@ class Runner:
     configs: Path
     results: Path
     work_dir: Path
+    earlier: Sequence[Path] = ()
     checkpoints: Path = Path('checkpoints')
     data_roots: Mapping[str, str] = field(default_factory=dict)
     cfg_options: Sequence[str] = ()
@@ -150,9 +154,10 @@ class Runner:
             ValueError: If a file of results is damaged or of another run.
         """
         runs = self.comparison.runs()
+        folders = (self.results, *self.earlier)
         done = {
             (r.dataset, r.method, r.seed)
-            for r in finished_results(self.comparison, self.results)
+            for r in finished_results(self.comparison, *folders)
         }
         missing = [
             r for r in runs if (r.dataset, r.method.name, r.seed) not in done
@@ -161,7 +166,7 @@ class Runner:
         for place, run in enumerate(missing):
             left = missing[place + 1 :]
             self._run_one(run, f'{len(runs) - len(left)}/{len(runs)}', left)
-        return finished_results(self.comparison, self.results)
+        return finished_results(self.comparison, *folders)
 
     def _run_one(self, run: Run, place: str, left: Sequence[Run]) -> None:
         folder = self.work_dir / run.name
