@@ -29,8 +29,6 @@ from projects.scm.utils.progress import track
 from projects.scm.utils.run_card import RunCard, read_card
 from projects.scm.version import __version__
 
-__all__ = ['build_report', 'folder_names', 'read_class_names']
-
 PICTURE_SHARE = 0.75
 """Share of the largest page size that pictures may take; maps, boxes and
 their base64 (4/3) take the rest."""

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from projects.scm.utils import read_json_lines
 
-__all__ = ['Learning', 'read_learning']
-
 SCALARS = '*/vis_data/scalars.json'
 MAX_POINTS = 200
 

@@ -12,8 +12,6 @@ from projects.scm.evaluation.metrics.samples import read_masks
 from projects.scm.reporting.records import Record
 from projects.scm.reporting.thumbnails import locate
 
-__all__ = ['find_masks', 'outline', 'read_outline']
-
 
 def find_masks(
     records: Sequence[Record], data_root: str | Path | None = None

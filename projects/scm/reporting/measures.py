@@ -31,13 +31,6 @@ from projects.scm.structures import (
     resize_score_map,
 )
 
-__all__ = [
-    'RunMeasures',
-    'build_plan',
-    'measure_run',
-    'slider_thresholds',
-]
-
 SLIDER_STOPS = (101, 51, 21, 11)
 SLIDER = np.linspace(0, 1, SLIDER_STOPS[0])
 """Thresholds of the page's slider, where there is room."""

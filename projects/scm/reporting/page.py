@@ -35,8 +35,6 @@ from projects.scm.visualization.drawing import (
     colorize_map,
 )
 
-__all__ = ['Page', 'encode_map', 'render_page']
-
 RUN_COLORS = (
     PRED_COLOR,
     (0, 158, 115),

@@ -10,8 +10,6 @@ import numpy as np
 from projects.scm.structures import Annotation, Localization
 from projects.scm.utils import load_test_run
 
-__all__ = ['Record', 'align_runs', 'load_records']
-
 
 class Record(NamedTuple):
     """What one test run says of one image, and what the annotation does."""

@@ -17,13 +17,6 @@ from projects.scm.evaluation.functional import (
 )
 from projects.scm.evaluation.functional.report import NO_BOXES
 
-__all__ = [
-    'figure_name',
-    'figure_rows',
-    'summary_table',
-    'verdict',
-]
-
 NAMES = {
     'top1_cls_acc': 'Top-1 classification',
     'top5_cls_acc': 'Top-5 classification',

@@ -11,8 +11,6 @@ from PIL import Image
 
 from projects.scm.visualization.reading import open_picture
 
-__all__ = ['choose_side', 'encode_thumbnails', 'locate']
-
 SIDES = (448, 384, 320, 256, 224, 192, 160, 128, 112, 96, 80, 64)
 """Longest sides that are tried, in pixels."""
 _QUALITY = 70

@@ -25,8 +25,6 @@ from .downloads import download
 from .safe_reading import read_torch_file
 from .trust import is_trusted
 
-__all__ = ['close_door', 'read_checkpoint']
-
 # Schemes that are names of addresses, which MMEngine keeps lists of.
 _TABLES = {
     'mmcls': get_mmcls_models,

@@ -15,8 +15,6 @@ from mmengine.dist import barrier, get_rank
 from rich.console import Console
 from rich.progress import wrap_file
 
-__all__ = ['cache_path', 'download']
-
 TIMEOUT_S = 30
 """Longest wait for a connection, and for the next bytes, in seconds."""
 MAX_BYTES = 32 * 2**30

@@ -7,8 +7,6 @@ from mmengine.fileio import LocalBackend, register_backend
 
 from .files import write_file
 
-__all__ = ['WholeFileBackend', 'use_whole_files']
-
 
 class WholeFileBackend(LocalBackend):
     """MMEngine's local backend, whose files appear whole or not at all."""

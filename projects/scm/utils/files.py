@@ -7,16 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    'describe_beginning',
-    'other_kind',
-    'read_json',
-    'read_json_lines',
-    'remove_parts',
-    'write_file',
-    'write_json',
-]
-
 #: End of the names of files that are being written.
 PART = '.part'
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ['without_sharding']
-
 #: What MMEngine imports for sharded training. Half of what is imported beside
 #: torch itself comes with it: DTensor, symbolic shapes, sympy.
 _SHARDING = (

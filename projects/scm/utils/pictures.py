@@ -6,8 +6,6 @@ from PIL import Image, UnidentifiedImageError
 
 from .files import describe_beginning
 
-__all__ = ['array_to_8bit', 'image_to_8bit', 'why_undecoded']
-
 # Formats whose 16 bits Pillow gives as 32.
 _SIXTEEN_BITS = ('PNG', 'PPM')
 

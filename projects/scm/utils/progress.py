@@ -11,8 +11,6 @@ import rich
 import rich.progress
 from rich.console import Console
 
-__all__ = ['draws_bars', 'in_lines', 'track']
-
 #: Shortest time from one line to the next, in seconds, but for the last one.
 _BETWEEN_LINES_S = 2.0
 

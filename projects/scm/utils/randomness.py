@@ -12,8 +12,6 @@ import random
 import numpy as np
 import torch
 
-__all__ = ['derive_seeds', 'seed_iteration', 'seed_sample']
-
 #: Keep samples and iterations of equal numbers apart.
 _SAMPLE, _ITERATION = 0, 1
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
-__all__ = ['load_test_run']
-
 
 def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
     """Read what a test run says of its images.

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 from .files import read_json, write_json
 
-__all__ = ['RunCard', 'card_path', 'read_card', 'write_card']
-
 SUFFIX = '.run.json'
 DISTRIBUTIONS = (
     'torch',

@@ -25,8 +25,6 @@ from torch import _weights_only_unpickler
 
 from .files import describe_beginning, other_kind
 
-__all__ = ['read_pickle', 'read_torch_file']
-
 #: Largest tensor that may repeat few numbers of a file.
 _MAX_STRETCHED = 1 << 20
 #: Statistics that every HistoryBuffer has; it keeps them in its state.

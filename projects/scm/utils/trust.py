@@ -4,8 +4,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ['TRUST_HELP', 'is_trusted', 'trusted']
-
 TRUST_HELP = (
     'read checkpoints that hold more than weights and plain data; this can '
     'run any code in them'

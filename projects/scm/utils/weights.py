@@ -12,16 +12,6 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.modules.module import _IncompatibleKeys
 
-__all__ = [
-    'CALIBRATION',
-    'Fit',
-    'check_fit',
-    'describe_names',
-    'find_weights',
-    'load_fitting',
-    'refuse_official',
-]
-
 CALIBRATION = 'head.calibration.'
 """What these weights' names begin with; prediction does not need them."""
 

@@ -23,20 +23,6 @@ from projects.scm.structures.score_maps import (
     resize_score_map,
 )
 
-__all__ = [
-    'GT_COLOR',
-    'PRED_COLOR',
-    'blend',
-    'colorize_map',
-    'draw_boxes',
-    'draw_mask',
-    'draw_tags',
-    'line_width',
-    'load_font',
-    'overlay_heatmap',
-    'resize_to_height',
-]
-
 #: Corners of a tag, ``x0, y0, x1, y1``, in pixels.
 Plate = tuple[int, int, int, int]
 

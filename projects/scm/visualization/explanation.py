@@ -30,14 +30,6 @@ from projects.scm.visualization.drawing import (
 from projects.scm.visualization.panels import Panel, map_caption
 from projects.scm.visualization.reading import read_picture
 
-__all__ = [
-    'Explanation',
-    'calibration_panels',
-    'explain',
-    'layer_panels',
-    'main_panels',
-]
-
 
 class Explanation(NamedTuple):
     """What a model saw in one picture; maps are float ``(h, w)``."""

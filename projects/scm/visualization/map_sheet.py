@@ -10,8 +10,6 @@ from projects.scm.structures import resize_score_map
 from .drawing import GT_COLOR, colorize_map, draw_boxes
 from .panels import Panel, stack_sheets, tile_panels
 
-__all__ = ['draw_maps']
-
 
 def draw_maps(
     rows: Mapping[

@@ -16,8 +16,6 @@ from projects.scm.visualization.drawing import (
     resize_to_height,
 )
 
-__all__ = ['Panel', 'map_caption', 'stack_sheets', 'tile_panels']
-
 _PAPER, _INK = (255, 255, 255), (32, 32, 32)
 
 

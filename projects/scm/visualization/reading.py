@@ -10,8 +10,6 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from projects.scm.utils.pictures import image_to_8bit, why_undecoded
 
-__all__ = ['open_picture', 'read_picture']
-
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 

@@ -14,8 +14,6 @@ from projects.scm.visualization.drawing import (
 from projects.scm.visualization.panels import Panel
 from projects.scm.visualization.reading import read_picture
 
-__all__ = ['input_to_rgb', 'sample_panels']
-
 
 def input_to_rgb(inputs: object) -> np.ndarray:
     """A model input before preprocessing as a picture.

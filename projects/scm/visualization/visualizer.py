@@ -21,8 +21,6 @@ from projects.scm.visualization.drawing import (
 )
 from projects.scm.visualization.panels import Panel, tile_panels
 
-__all__ = ['WSOLVisualizer']
-
 
 @VISUALIZERS.register_module()
 class WSOLVisualizer(UniversalVisualizer):

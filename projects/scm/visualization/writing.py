@@ -9,8 +9,6 @@ from PIL import Image
 
 from projects.scm.utils import write_file
 
-__all__ = ['write_picture']
-
 
 def write_picture(path: str | Path, image: np.ndarray) -> None:
     """Write a picture at once, in the format that the suffix tells.

@@ -15,14 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = [
-    'DRAWS',
-    'LEVEL',
-    'Interval',
-    'bootstrap_interval',
-    'paired_bootstrap',
-]
-
 DRAWS = 10_000
 """Of the intervals that are reported."""
 LEVEL = 0.95

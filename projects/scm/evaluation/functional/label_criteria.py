@@ -35,18 +35,6 @@ from projects.scm.structures.boxes import iou_half_open
 
 from .threshold_boxes import boxes_at_thresholds
 
-__all__ = [
-    'CRITERIA',
-    'agreement_scores',
-    'best_threshold',
-    'component_map',
-    'consistency_scores',
-    'evidence_scores',
-    'ious_at_thresholds',
-    'map_boxes',
-    'otsu_box',
-]
-
 AREA_WEIGHT = 0.5
 """Of a box's share of the picture, against probabilities."""
 AGREEMENTS = np.arange(6, 15) / 20

@@ -15,8 +15,6 @@ from projects.scm.structures.boxes import iou_half_open
 
 from .threshold_boxes import boxes_at_thresholds
 
-__all__ = ['best_ious', 'relative_entropy', 'share_inside']
-
 
 def relative_entropy(score_map: ArrayLike) -> float:
     """Entropy of a map as a distribution, as a share of the largest there is.
