@@ -24,14 +24,7 @@ from _repo_path import make_importable
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = arguments.parser_of_steps(__doc__, batch_size=16)
-    parser.add_argument(
-        '--grid',
-        type=int,
-        nargs='+',
-        default=[14],
-        metavar='N',
-        help='patches along a side (default: 14)',
-    )
+    arguments.add_numbers(parser, '--grid', 14, 'patches along a side ')
     parser.add_argument(
         '--accuracy',
         action='store_true',
@@ -174,32 +167,24 @@ def measure_accuracy(
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all cases."""
-    record = reporting.new_record('calibration', args)
-    cases = reporting.cases_around_first(
-        batch_size=args.batch_size,
-        classes=args.classes,
-        grid=args.grid,
-        threads=args.threads,
+    quantities = ('batch_size', 'classes', 'grid')
+    record = reporting.measure_steps(
+        args, make_step, (FAST, DENSE), FAST, quantities
     )
-    for case in cases:
-        record['cases'].append(
-            reporting.measure_case(make_step, (FAST, DENSE), FAST, case, args)
-        )
     if args.accuracy:
         torch.set_num_threads(args.threads[0])
-        record['accuracy'] = measure_accuracy(
-            cases[0], args.seeds, args.device
-        )
+        base = record['cases'][0]['case']
+        record['accuracy'] = measure_accuracy(base, args.seeds, args.device)
     return record
 
 
 def main() -> None:
     """Run the benchmark."""
     args = parse_args()
-    record = (
-        reporting.read_record(args.source) if args.source else measure(args)
+    record = reporting.report_steps(
+        *('calibration', args, measure, FAST, 'ms, forward + backward'),
+        log=True,
     )
-    reporting.finish(record, args, FAST, 'ms, forward + backward', log=True)
     if 'accuracy' in record:
         reporting.print_table(record['accuracy'])
 

@@ -29,11 +29,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -42,10 +42,7 @@ IMAGENET_TRAIN = 1_281_167
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments.parser_of(__doc__)
     parser.add_argument(
         '--config',
         default=str(CONFIGS / '_base_' / 'datasets' / 'cub_224.py'),
@@ -79,10 +76,7 @@ def parse_args() -> argparse.Namespace:
         default=IMAGENET_TRAIN,
         help=f'rows of a list, 0 for none; defaults to {IMAGENET_TRAIN}',
     )
-    parser.add_argument('--out', type=Path, help='JSON file to write')
-    parser.add_argument(
-        '--plot', type=Path, metavar='FOLDER', help='draw a figure there'
-    )
+    arguments.add_output(parser)
     return parser.parse_args()
 
 
@@ -327,25 +321,7 @@ def describe_setup() -> dict:
     }
 
 
-def table(rows: list[dict]) -> str:
-    """Format dicts of the same keys as a table."""
-    header = list(rows[0])
-    cells = [
-        [f'{v:.3g}' if isinstance(v, float) and v < 10 else
-         f'{v:.0f}' if isinstance(v, float) else str(v)
-         for v in row.values()]
-        for row in rows
-    ]  # fmt: skip
-    widths = [
-        max(map(len, column)) for column in zip(header, *cells, strict=True)
-    ]
-    return '\n'.join(
-        '  '.join(cell.rjust(w) for cell, w in zip(line, widths, strict=True))
-        for line in [header, *cells]
-    )
-
-
-def image_figures(args: argparse.Namespace) -> Iterator[tuple[str, list]]:
+def image_figures(args: argparse.Namespace) -> dict[str, list]:
     """Measure the pipelines."""
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
@@ -388,18 +364,7 @@ def image_figures(args: argparse.Namespace) -> Iterator[tuple[str, list]]:
                 {'phase': phase, 'transform': name, 'cpu_ms_per_image': value}
                 for name, value in spent.items()
             ]
-    yield 'cache', caches
-    yield 'images', rates
-    yield 'stages', stages
-
-
-def list_figures(args: argparse.Namespace) -> Iterator[tuple[str, list]]:
-    """Measure the lists."""
-    if args.list_rows:
-        yield (
-            'lists',
-            [measure_list(args.list_rows, boxes) for boxes in (False, True)],
-        )
+    return {'cache': caches, 'images': rates, 'stages': stages}
 
 
 def plot_rates(file: Path, rates: list[dict]) -> None:
@@ -429,19 +394,24 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     make_importable()
+    from reporting import print_table
+
     import projects.scm.register  # noqa: F401  registers the datasets
     from projects.scm.utils import write_json
 
-    figures = {'machine': describe_setup()}
-    print(json.dumps(figures['machine']))
-    for measure in (image_figures, list_figures):
-        for name, rows in measure(args):
-            figures[name] = rows
-            print(f'\n{name}\n{table(rows)}')
+    machine = describe_setup()
+    print(json.dumps(machine))
+    tables = image_figures(args)
+    if args.list_rows:
+        boxes = (False, True)
+        tables['lists'] = [measure_list(args.list_rows, b) for b in boxes]
+    for name, rows in tables.items():
+        print(f'\n{name}')
+        print_table(rows)
     if args.out:
-        write_json(args.out, figures)
+        write_json(args.out, {'machine': machine, **tables})
     if args.plot:
-        plot_rates(args.plot / 'performance_loader.svg', figures['images'])
+        plot_rates(args.plot / 'performance_loader.svg', tables['images'])
 
 
 if __name__ == '__main__':

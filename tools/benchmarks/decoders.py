@@ -27,15 +27,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable, run
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments.parser_of(__doc__)
     parser.add_argument('photographs', type=Path, help='folder of JPEGs')
     parser.add_argument(
         '--images', type=int, default=200, help='defaults to 200'

@@ -18,15 +18,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import arguments
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments.parser_of(__doc__)
     parser.add_argument(
         '--maps', type=int, default=16, help='most maps of a kind to time'
     )
@@ -75,6 +74,7 @@ _repo_path.make_importable()
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+from measuring import time_in_turns  # noqa: E402
 
 from projects.scm.evaluation.functional import (  # noqa: E402
     EvaluationPlan,
@@ -126,13 +126,10 @@ def alternate(
     slow: Callable[[], Any], fast: Callable[[], Any], repeats: int
 ) -> tuple[float, float]:
     """Median seconds of processor time of both, run in turn."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        for function, spent in zip((slow, fast), times, strict=True):
-            start = time.process_time()
-            function()
-            spent.append(time.process_time() - start)
-    return median(times[0]), median(times[1])
+    steps = {'slow': slow, 'fast': fast}
+    times = time_in_turns(steps, repeats, 0, 'cpu').values()
+    slow_s, fast_s = (median(own['cpu']) for own in times)
+    return slow_s, fast_s
 
 
 def read_maps(folder: Path, count: int) -> list[np.ndarray]:

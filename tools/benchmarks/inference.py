@@ -77,38 +77,20 @@ def make_step(
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all cases."""
-    record = reporting.new_record(
-        'inference', args, 'arch', 'dtype', 'compile'
+    return reporting.measure_steps(
+        *(args, make_step, list(CONTESTANTS), models.STOCK),
+        quantities=models.QUANTITIES,
+        arch=args.arch,
+        dtype=args.dtype,
+        compiled=args.compile,
     )
-    cases = reporting.cases_around_first(
-        batch_size=args.batch_size,
-        classes=args.classes,
-        img_size=args.img_size,
-        threads=args.threads,
-    )
-    for case in cases:
-        record['cases'].append(
-            reporting.measure_case(
-                make_step,
-                list(CONTESTANTS),
-                models.STOCK,
-                case,
-                args,
-                arch=args.arch,
-                dtype=args.dtype,
-                compiled=args.compile,
-            )
-        )
-    return record
 
 
 def main() -> None:
     """Run the benchmark."""
-    args = parse_args()
-    record = (
-        reporting.read_record(args.source) if args.source else measure(args)
+    reporting.report_steps(
+        'inference', parse_args(), measure, models.STOCK, 'ms a batch'
     )
-    reporting.finish(record, args, models.STOCK, 'ms a batch')
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -27,6 +28,7 @@ def start(target: Callable[[], Any], log: Path) -> int:
     Returns:
         int: Number of the process.
     """
+    sys.stdout.flush()
     pid = os.fork()
     if pid:
         return pid
@@ -41,6 +43,7 @@ def start(target: Callable[[], Any], log: Path) -> int:
     except BaseException:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         os._exit(code)
 
 

@@ -29,6 +29,8 @@ TSCAM = 'TS-CAM'
 SCM = 'SCM'
 PLUS = 'SCM plus'
 LITERAL = 'SCM, literal'
+#: What is varied of a whole model.
+QUANTITIES = ('batch_size', 'classes', 'img_size')
 
 
 class LiteralCalibration(SpatialCalibration):

@@ -30,13 +30,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from interrupting import end, ends_within, start
 
 REPO = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name('mutations.yml')
@@ -318,27 +319,11 @@ class Run:
         self.begin = time.monotonic()
         self.result = copy.folder / f'{self.name}.json'
         self.log = copy.folder / f'{self.name}.log'
-        compiled = copy.compiled(fault)
-        sys.stdout.flush()
-        self.pid = os.fork()
-        if self.pid:
-            return
-        code = 1
-        try:
-            os.setsid()
-            with self.log.open('wb') as log:
-                os.dup2(log.fileno(), 1)
-                os.dup2(log.fileno(), 2)
-            _run_tests(
-                copy.root, compiled, tests, fault is not None, self.result
-            )
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+        compiled, first = copy.compiled(fault), fault is not None
+        self.pid = start(
+            lambda: _run_tests(copy.root, compiled, tests, first, self.result),
+            self.log,
+        )
 
     def wait(self, limit: float) -> dict[str, Any]:
         """What came of it.
@@ -352,14 +337,12 @@ class Run:
         Raises:
             RuntimeError: If the process ended without a result.
         """
-        ended = 0
-        while not ended and time.monotonic() - self.begin < limit:
-            time.sleep(0.1)
-            ended, _ = os.waitpid(self.pid, os.WNOHANG)
+        ended = ends_within(self.pid, limit)
         seconds = round(time.monotonic() - self.begin, 1)
         if not ended:
             os.killpg(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+        end(self.pid)
+        if not ended:
             return {'verdict': TIMED_OUT, 'seconds': seconds}
         if not self.result.is_file():
             raise RuntimeError(f'{self.name}: {self.log.read_text()[-3000:]}')

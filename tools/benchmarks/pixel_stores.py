@@ -18,13 +18,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import arguments
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments.parser_of(__doc__)
     parser.add_argument(
         '--images', type=int, default=500, help='defaults to 500'
     )

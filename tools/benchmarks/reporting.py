@@ -4,7 +4,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +49,44 @@ def cases_around_first(**values: Sequence[int]) -> list[dict[str, int]]:
     ]
 
 
-def new_record(
-    name: str, args: argparse.Namespace, *options: str
+def measure_steps(
+    args: argparse.Namespace,
+    make_step: MakeStep,
+    names: Sequence[str],
+    baseline: str,
+    quantities: Sequence[str],
+    **how: Any,
 ) -> dict[str, Any]:
-    """Start a record: what is measured, and on what."""
-    torch.set_num_threads(args.threads[0])
-    shown = ('device', 'repeats', 'warmup', *options)
-    return dict(
-        benchmark=name,
-        options={option: getattr(args, option) for option in shown},
+    """Measure all contestants, in all cases of a command line.
+
+    Args:
+        args (argparse.Namespace): The command line.
+        make_step (MakeStep): Called with a name, the case, the device and
+            ``how``.
+        names (Sequence[str]): The contestants.
+        baseline (str): The one that ratios are taken to.
+        quantities (Sequence[str]): What is varied beside the threads.
+        **how: For ``make_step``.
+
+    Returns:
+        dict: The record: what is measured, on what, and the ``cases``, each
+        with ``case`` and ``results`` by contestant, see
+        :func:`~measuring.summarise`, with ``peak_mib``.
+    """
+    threads = args.threads[0]
+    torch.set_num_threads(threads)
+    options = dict(device=args.device, repeats=args.repeats)
+    record = dict(
+        options=dict(options, warmup=args.warmup, **how),
         machine=describe_machine(args.device),
-        rates=dict(measure_rates(args.device), threads=args.threads[0]),
-        cases=[],
+        rates=dict(measure_rates(args.device), threads=threads),
     )
+    values = {name: getattr(args, name) for name in (*quantities, 'threads')}
+    record['cases'] = [
+        measure_case(make_step, names, baseline, case, args, **how)
+        for case in cases_around_first(**values)
+    ]
+    return record
 
 
 def measure_case(
@@ -72,21 +97,7 @@ def measure_case(
     args: argparse.Namespace,
     **how: Any,
 ) -> dict[str, Any]:
-    """Time and memory of all contestants, in one case.
-
-    Args:
-        make_step (MakeStep): Called with a name, the case, the device and
-            ``how``.
-        names (Sequence[str]): The contestants.
-        baseline (str): The one that ratios are taken to.
-        case (dict): What is varied, with ``threads``.
-        args (argparse.Namespace): The command line.
-        **how: For ``make_step``.
-
-    Returns:
-        dict: ``case``, and ``results`` by contestant, see
-        :func:`~measuring.summarise`, with ``peak_mib``.
-    """
+    """Time and memory of all contestants; see :func:`measure_steps`."""
     torch.set_num_threads(case['threads'])
     steps = {n: make_step(n, case, args.device, **how) for n in names}
     times = time_in_turns(steps, args.repeats, args.warmup, args.device)
@@ -137,6 +148,23 @@ def _cell(value: Any) -> str:
     return f'{value:.4g}' if isinstance(value, float) else str(value)
 
 
+def report_steps(
+    name: str,
+    args: argparse.Namespace,
+    measure: Callable[[argparse.Namespace], dict[str, Any]],
+    baseline: str,
+    ylabel: str,
+    log: bool = False,
+) -> dict[str, Any]:
+    """Measure, or read what ``--from`` names, and :func:`finish` it."""
+    if args.source:
+        record = json.loads(args.source.read_text())
+    else:
+        record = dict(benchmark=name, **measure(args))
+    finish(record, args, baseline, ylabel, log)
+    return record
+
+
 def finish(
     record: dict[str, Any],
     args: argparse.Namespace,
@@ -147,7 +175,7 @@ def finish(
     """Print, write and draw a record, as the command line wants it.
 
     Args:
-        record (dict): What was measured, or read by ``--from``.
+        record (dict): What was measured.
         args (argparse.Namespace): The command line.
         baseline (str): The contestant that memory is compared with.
         ylabel (str): Of the milliseconds in the figure.
@@ -160,11 +188,6 @@ def finish(
     if args.plot:
         file = args.plot / f'performance_{record["benchmark"]}.svg'
         plot_cases(file, record, ylabel, log)
-
-
-def read_record(file: Path) -> dict[str, Any]:
-    """Read what an earlier run has written."""
-    return json.loads(file.read_text())
 
 
 def start_drawing(salt: str) -> Any:

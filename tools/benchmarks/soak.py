@@ -27,15 +27,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import arguments
 from _repo_path import make_importable
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments.parser_of(__doc__)
     parser.add_argument('--kills', type=int, default=60)
     parser.add_argument('--full-disks', type=int, default=20)
     parser.add_argument(

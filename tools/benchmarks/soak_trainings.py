@@ -134,10 +134,25 @@ def look_at(work_dir: Path) -> dict[str, int]:
     return dict(files=len(checkpoints) + notes, half=half)
 
 
-def resume_to_the_end(
+def resume(
+    code: int, name: str, data: Path, work_dir: Path, whole: dict[str, Any]
+) -> dict[str, Any]:
+    """What a training that ended with a code has left, and what resuming does.
+
+    ``identical`` tells whether the end is that of the uninterrupted training.
+    """
+    work_dir.mkdir(exist_ok=True)
+    return dict(
+        interrupted=int(code != 0),
+        before_first=not list(work_dir.glob('*.pth')),
+        **look_at(work_dir),
+        identical=_resume_to_the_end(name, data, work_dir, whole),
+    )
+
+
+def _resume_to_the_end(
     name: str, data: Path, work_dir: Path, whole: dict[str, Any]
 ) -> bool:
-    """Resume; whether the end is that of the uninterrupted training."""
     log = work_dir.parent / 'log'
     if end(start(train(name, data, work_dir), log)):
         print(log.read_text()[-3000:])
@@ -213,15 +228,7 @@ def kill_training(
     pid = start_and_wait(begin, work_dir, whole, chance, 1)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    code = end(pid)
-    work_dir.mkdir(exist_ok=True)
-    seen = look_at(work_dir)
-    return dict(
-        interrupted=int(code != 0),
-        before_first=not list(work_dir.glob('*.pth')),
-        **seen,
-        identical=resume_to_the_end(name, data, work_dir, whole),
-    )
+    return resume(end(pid), name, data, work_dir, whole)
 
 
 def fill_disk(
@@ -244,15 +251,9 @@ def fill_disk(
         empty = fill(chance.randrange(whole['bytes']), pid)
         code = end(pid)
         empty()
-        work_dir.mkdir(exist_ok=True)
-        seen = look_at(work_dir)
+        found = resume(code, name, data, work_dir, whole)
         text = (folder / 'disk.log').read_text()
         if code and 'space left' not in text and 'too large' not in text:
             print(text[-3000:])
-            seen['half'] += 1
-        return dict(
-            interrupted=int(code != 0),
-            before_first=not list(work_dir.glob('*.pth')),
-            **seen,
-            identical=resume_to_the_end(name, data, work_dir, whole),
-        )
+            found['half'] += 1
+        return found

@@ -108,43 +108,29 @@ def count_gflop(name: str, case: dict[str, int], arch: str) -> float:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all cases."""
-    record = reporting.new_record(
-        'train_step', args, 'arch', 'dtype', 'compile', 'with_cp'
-    )
     names = [models.STOCK, models.TSCAM, models.SCM]
     if args.literal:
         names.append(models.LITERAL)
-    cases = reporting.cases_around_first(
-        batch_size=args.batch_size,
-        classes=args.classes,
-        img_size=args.img_size,
-        threads=args.threads,
+    record = reporting.measure_steps(
+        *(args, make_step, names, models.STOCK),
+        quantities=models.QUANTITIES,
+        arch=args.arch,
+        dtype=args.dtype,
+        compiled=args.compile,
+        with_cp=args.with_cp,
     )
-    for case in cases:
-        entry = reporting.measure_case(
-            make_step,
-            names,
-            models.STOCK,
-            case,
-            args,
-            arch=args.arch,
-            dtype=args.dtype,
-            compiled=args.compile,
-            with_cp=args.with_cp,
-        )
+    for entry in record['cases']:
         for name, result in entry['results'].items():
-            result['gflop'] = count_gflop(name, case, args.arch)
-        record['cases'].append(entry)
+            result['gflop'] = count_gflop(name, entry['case'], args.arch)
     return record
 
 
 def main() -> None:
     """Run the benchmark."""
-    args = parse_args()
-    record = (
-        reporting.read_record(args.source) if args.source else measure(args)
+    reporting.report_steps(
+        *('train_step', parse_args(), measure, models.STOCK),
+        ylabel='ms a training step',
     )
-    reporting.finish(record, args, models.STOCK, 'ms a training step')
 
 
 if __name__ == '__main__':
