@@ -12,6 +12,7 @@ from mmengine.fileio import get_file_backend, join_path
 from mmengine.utils import is_abs
 
 from projects.scm.structures import BoxError, FrameError
+from projects.scm.utils.checks import check_flags
 
 from .annotations import AnnotationTable, check_inside, locate_masks
 from .transforms import (
@@ -82,6 +83,9 @@ class LocalizationMixin:
             pixel_cache (str, optional): Folder of caches of resized pixels.
                 Defaults to None.
         """
+        check_flags(allow_outside=self.allow_outside)
+        if with_boxes is not None:
+            check_flags(with_boxes=with_boxes)
         self.split = split
         self.with_boxes = (
             split != 'train' if with_boxes is None else with_boxes

@@ -51,7 +51,7 @@ def check_box_cfg(
             f'box_cfg: expected a dict of {list(allowed)}, got {box_cfg!r}'
         )
     checked = {**defaults, **(box_cfg or {})}
-    unknown = sorted(set(checked) - set(allowed))
+    unknown = sorted(set(checked) - set(allowed), key=str)
     if unknown:
         raise ValueError(
             f'box_cfg: unknown keys {unknown}; there are {list(allowed)}'
@@ -60,9 +60,10 @@ def check_box_cfg(
         if key == 'contours':
             fits = value in CONTOURS
         elif key == 'interpolation':
-            fits = value in INTERPOLATIONS
+            fits = value in tuple(INTERPOLATIONS)
         else:
             number = isinstance(value, int | float)
+            number = number and not isinstance(value, bool)
             fits = value == OTSU or (number and 0 <= value <= 1)
         if not fits:
             raise ValueError(

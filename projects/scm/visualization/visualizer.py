@@ -11,6 +11,7 @@ from mmpretrain.structures import DataSample
 from mmpretrain.visualization import UniversalVisualizer
 
 from projects.scm.structures import Localization, as_array, scale_boxes
+from projects.scm.utils.checks import check_numbers, check_positive
 from projects.scm.visualization.drawing import (
     GT_COLOR,
     PRED_COLOR,
@@ -47,12 +48,8 @@ class WSOLVisualizer(UniversalVisualizer):
         name: str = 'visualizer',
         **kwargs: Any,
     ) -> None:
-        if not 0 <= opacity <= 1:
-            raise ValueError(f'opacity: expected 0 to 1, got {opacity}')
-        if panel_height < 1:
-            raise ValueError(
-                f'panel_height: expected at least 1, got {panel_height}'
-            )
+        check_numbers('[0, 1]', opacity=opacity)
+        check_positive(panel_height=panel_height)
         super().__init__(name=name, **kwargs)
         self.opacity = opacity
         self.panel_height = panel_height

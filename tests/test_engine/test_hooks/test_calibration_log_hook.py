@@ -85,8 +85,3 @@ def test_a_model_without_calibration_has_nothing_to_log(tmp_path, make):
     lines = run(tmp_path, make(), interval=1)
     assert len(lines) == 4
     assert not any('calibration' in key for line in lines for key in line)
-
-
-def test_interval_is_checked():
-    with pytest.raises(ValueError, match='at least 1, got 0'):
-        CalibrationLogHook(interval=0)

@@ -2,6 +2,7 @@
 """Loads pictures of any depth as 8 bits a channel."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import mmcv
@@ -11,6 +12,7 @@ from mmengine import fileio
 from mmpretrain.registry import TRANSFORMS
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from projects.scm.utils.checks import check_positive
 from projects.scm.utils.pictures import (
     array_to_8bit,
     image_to_8bit,
@@ -53,11 +55,13 @@ class Load8BitImage(LoadImageFromFile):
     ) -> None:
         super().__init__(**kwargs)
         if dct_scaled is not None:
-            dct_scaled = tuple(dct_scaled)
-            if len(dct_scaled) != 2 or min(dct_scaled) < 1:
+            sides = dct_scaled if isinstance(dct_scaled, Sequence) else ()
+            for side in sides:
+                check_positive(dct_scaled=side)
+            if len(sides) != 2:
                 raise ValueError(
                     'dct_scaled: expected (width, height) in pixels, found '
-                    f'{dct_scaled}'
+                    f'{dct_scaled!r}'
                 )
             if (
                 self.imdecode_backend != 'pillow'
@@ -68,7 +72,7 @@ class Load8BitImage(LoadImageFromFile):
                     f'colours, found {self.imdecode_backend!r} and '
                     f'color_type={self.color_type!r}'
                 )
-        self.dct_scaled = dct_scaled
+        self.dct_scaled = dct_scaled and tuple(dct_scaled)
 
     def transform(self, results: dict) -> dict | None:
         """Load the picture.

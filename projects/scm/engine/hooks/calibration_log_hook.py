@@ -6,6 +6,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
 
+from projects.scm.utils.checks import check_positive
+
 __all__ = ['CalibrationLogHook']
 
 
@@ -27,8 +29,7 @@ class CalibrationLogHook(Hook):
     """
 
     def __init__(self, interval: int = 10) -> None:
-        if interval < 1:
-            raise ValueError(f'interval: expected at least 1, got {interval}')
+        check_positive(interval=interval)
         self.interval = interval
 
     def before_train(self, runner: Runner) -> None:

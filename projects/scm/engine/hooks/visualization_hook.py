@@ -10,6 +10,12 @@ from mmpretrain.engine import VisualizationHook
 from mmpretrain.registry import HOOKS
 from mmpretrain.structures import DataSample
 
+from projects.scm.utils.checks import (
+    check_flags,
+    check_numbers,
+    check_paths,
+    check_positive,
+)
 from projects.scm.visualization import (
     WSOLVisualizer,
     input_to_rgb,
@@ -47,8 +53,11 @@ class WSOLVisualizationHook(VisualizationHook):
         wait_time: float = 0.0,
         out_dir: str | None = None,
     ) -> None:
-        if interval < 1:
-            raise ValueError(f'interval: expected at least 1, got {interval}')
+        check_positive(interval=interval)
+        check_flags(enable=enable, show=show)
+        check_numbers('[0, inf)', wait_time=wait_time)
+        if out_dir is not None:
+            check_paths(out_dir=out_dir)
         super().__init__(
             enable=enable, interval=interval, show=show, out_dir=out_dir
         )

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from projects.scm.utils.checks import check_numbers, check_positive
+
 from .protocols import Protocol, get_protocol
 from .thresholds import ThresholdChoice
 
@@ -90,18 +92,33 @@ class EvaluationPlan:
         """
         if isinstance(protocol, str | Mapping | Protocol):
             protocol = [protocol]
+        if not isinstance(protocol, Sequence):
+            raise ValueError(
+                f"protocol: expected names, such as 'scm', got {protocol!r}"
+            )
         protocols = tuple(get_protocol(spec) for spec in protocol)
         if threshold is None:
             choices = tuple(p.threshold for p in protocols)
         else:
             choices = (ThresholdChoice.build(threshold),) * len(protocols)
-        if isinstance(iou_thresholds, float | int | str):
+        if not isinstance(iou_thresholds, Sequence) or isinstance(
+            iou_thresholds, str
+        ):
             raise ValueError(
                 'iou_thresholds: expected several numbers, such as (0.3, 0.5, '
                 f'0.7), got {iou_thresholds!r}'
             )
-        if isinstance(frame_size, int):
+        for iou in iou_thresholds:
+            check_numbers(iou_thresholds=iou)
+        if not isinstance(frame_size, Sequence):
             frame_size = (frame_size, frame_size)
+        if len(frame_size) != 2:
+            raise ValueError(
+                'frame_size: expected a side, or width and height, got '
+                f'{frame_size!r}'
+            )
+        for side in frame_size:
+            check_positive(frame_size=side)
         return cls(
             protocols,
             choices,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from projects.scm.utils import read_json, write_json
+from projects.scm.utils.checks import check_numbers, check_paths
 
 TYPES = ('oracle', 'fixed', 'val', 'labels', 'otsu', 'none')
 
@@ -58,10 +59,10 @@ class ThresholdChoice:
                 "threshold: type 'fixed' has a value, and no other has; got "
                 f'type {self.type!r} with value {self.value}'
             )
-        if self.value is not None and not 0 <= self.value <= 1:
-            raise ValueError(
-                f'threshold: value must lie in [0, 1], got {self.value}'
-            )
+        if self.value is not None:
+            check_numbers('[0, 1]', **{'threshold: value': self.value})
+        if self.file is not None:
+            check_paths(**{'threshold: file': self.file})
         if self.type != 'labels' and (self.type == 'val') != (
             self.file is not None
         ):

@@ -21,6 +21,7 @@ from projects.scm.structures import (
 )
 from projects.scm.structures.annotation import label_of
 from projects.scm.utils import write_file
+from projects.scm.utils.checks import check_flags, check_numbers, check_paths
 
 #: Where boxes may come from, and the fields of a sample this needs.
 SOURCES = {
@@ -114,18 +115,21 @@ class DumpPseudoLabels(BaseMetric):
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix, collect_dir)
+        check_paths(out_file=out_file, data_prefix=data_prefix)
         if Path(out_file).suffix != '.json':
             raise ValueError(f'out_file: expected *.json, got {out_file!r}')
-        if boxes not in SOURCES:
+        if boxes not in tuple(SOURCES):
             raise ValueError(
                 f'boxes: expected one of {tuple(SOURCES)}, got {boxes!r}'
             )
-        if not 0 <= min_score <= 1:
-            raise ValueError(
-                f'min_score: expected a probability, got {min_score}'
-            )
+        check_flags(class_agnostic=class_agnostic)
+        check_numbers('[0, 1]', min_score=min_score)
+        if not isinstance(area_range, Sequence):
+            area_range = (area_range,)
         area_range = tuple(area_range)
-        if len(area_range) != 2 or not 0 <= area_range[0] < area_range[1] <= 1:
+        for share in area_range:
+            check_numbers('[0, 1]', area_range=share)
+        if len(area_range) != 2 or not area_range[0] < area_range[1]:
             raise ValueError(
                 'area_range: expected two rising shares in [0, 1], got '
                 f'{area_range}'

@@ -25,6 +25,7 @@ from projects.scm.evaluation.functional.plan import (
     ProtocolSpec,
     ThresholdSpec,
 )
+from projects.scm.utils.checks import check_paths
 
 from .samples import (
     ClassifiedImage,
@@ -107,7 +108,10 @@ class WSOLEvaluator(BaseMetric):
         collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix, collect_dir)
+        if threshold_file is not None:
+            check_paths(threshold_file=threshold_file)
         if classifier_results is not None:
+            check_paths(classifier_results=classifier_results)
             if not Path(classifier_results).is_file():
                 raise FileNotFoundError(
                     f'classifier_results: {classifier_results} does not '

@@ -8,6 +8,7 @@ from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from projects.scm.structures import TokenFeatures
+from projects.scm.utils.checks import check_flags, check_positive
 
 from .attention_tap import (
     CheckpointedForward,
@@ -75,6 +76,10 @@ class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
         init_cfg: dict | None = None,
         **kwargs: Any,
     ) -> None:
+        check_flags(
+            final_norm=final_norm, with_cp=with_cp, pretrained=pretrained
+        )
+        check_positive(in_channels=in_channels)
         if _takes_any_size(model_name):
             kwargs.setdefault('dynamic_img_size', True)
         super().__init__(
@@ -173,7 +178,7 @@ def _takes_any_size(model_name: str) -> bool:
             f'({error})'
         ) from error
 
-    if not is_model(model_name):
+    if not isinstance(model_name, str) or not is_model(model_name):
         raise ValueError(
             f'timm has no model {model_name!r}; timm.list_models("*name*") '
             'finds names'

@@ -19,6 +19,7 @@ from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from projects.scm.structures import TokenFeatures
+from projects.scm.utils.checks import check_flags, check_numbers
 
 from .attention_tap import CheckpointedForward, attach_taps, stack_rows
 from .weight_loading import TimmNamesMixin
@@ -59,6 +60,9 @@ class TokenAttentionMixin:
         with_cp: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_flags(final_norm=final_norm, with_cp=with_cp)
+        if attention_scale is not None:
+            check_numbers('(0, inf)', attention_scale=attention_scale)
         fixed = dict(out_type=self.TOKENS, out_indices=-1, with_cls_token=True)
         for name, value in fixed.items():
             if kwargs.pop(name, value) != value:

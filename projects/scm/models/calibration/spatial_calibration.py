@@ -17,6 +17,8 @@ import torch
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
+from projects.scm.utils.checks import check_numbers
+
 from .grid_operator import (
     GridOperator,
     grid_cosine,
@@ -58,14 +60,16 @@ class ActivationDiffusionBlock(nn.Module):
     ) -> None:
         super().__init__()
         if iterations is not None and (
-            not isinstance(iterations, int) or iterations < 0
+            not isinstance(iterations, int)
+            or isinstance(iterations, bool)
+            or iterations < 0
         ):
             raise ValueError(
                 'iterations must be None or an integer >= 0, '
                 f'but got {iterations!r}'
             )
-        if not alpha > 0:
-            raise ValueError(f'alpha must be positive, but got {alpha}')
+        check_numbers(lambda_=lambda_, beta=beta)
+        check_numbers('(0, inf)', alpha=alpha)
         self.iterations = iterations
         self.alpha = alpha
         self.lambda_ = nn.Parameter(torch.tensor([float(lambda_)]))
@@ -144,7 +148,7 @@ class SpatialCalibration(nn.Module):
         alpha: float = 0.002,
     ) -> None:
         super().__init__()
-        if not isinstance(iterations, Sequence):
+        if not isinstance(iterations, Sequence) or isinstance(iterations, str):
             raise ValueError(
                 'iterations needs one entry a block, e.g. '
                 f'{OFFICIAL_ITERATIONS}, but got {iterations!r}'

@@ -2,7 +2,7 @@
 """Every method of the package grad-cam as a source of score maps."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -62,12 +62,25 @@ class GradCAMClassifier(ImageClassifier):
                 'GradCAMClassifier needs a ScoreMapHead, such as CAMHead, '
                 f'but its head is {type(self.head).__name__}'
             )
+        if not isinstance(cam, Mapping):
+            raise ValueError(
+                "cam: expected a dict, such as dict(method='GradCAM', "
+                f"target_layers=['backbone.layer4']), got {cam!r}"
+            )
         options = dict(cam)
         self._method = _find_method(options.pop('method', None))
-        self.target_layers = list(options.pop('target_layers', ()))
+        layers = options.pop('target_layers', ())
+        if isinstance(layers, str) or not isinstance(layers, Sequence):
+            layers = [layers]
+        self.target_layers = list(layers)
         if 'base_method' in options:
             options['base_method'] = _find_method(options['base_method'])
         name = self._method.__name__
+        unknown = options.keys() - inspect.signature(self._method).parameters
+        if unknown:
+            raise ValueError(
+                f'cam: {name} takes no {sorted(map(str, unknown))}'
+            )
         of_tokens = hasattr(self.backbone, 'num_extra_tokens')
         if of_tokens and name in ('FullGrad', 'ShapleyCAM'):
             raise ValueError(

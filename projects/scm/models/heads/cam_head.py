@@ -47,7 +47,7 @@ class CAMHead(ScoreMapHead):
     ) -> None:
         super().__init__(num_classes, **kwargs)
         check_positive(in_channels=in_channels, conv_channels=conv_channels)
-        if extra_convs:
+        if extra_convs != 0:
             check_positive(extra_convs=extra_convs)
         self.in_channels = in_channels
         layers, channels = [], in_channels

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from projects.scm.models.calibration import min_max
 from projects.scm.structures import TokenFeatures
+from projects.scm.utils.checks import check_flags
 
 from .tscam_head import TSCAMHead
 
@@ -66,6 +67,10 @@ class SCMHead(TSCAMHead):
                 f'similarity must be one of {SIMILARITIES}, but '
                 f'got {similarity!r}'
             )
+        check_flags(
+            calibrated_inference=calibrated_inference,
+            calibrated_maps=calibrated_maps,
+        )
         self.similarity = similarity
         self.calibrated_inference = calibrated_inference
         self.calibrated_maps = calibrated_maps
@@ -172,4 +177,10 @@ def _build_calibration(spec: dict | None) -> nn.Module:
             "Calibration', iterations=(16, 4, 4, 4)), None for the official "
             f'one or False for none, got {spec!r}'
         )
-    return MODELS.build({'type': 'SpatialCalibration', **(spec or {})})
+    built = MODELS.build({'type': 'SpatialCalibration', **(spec or {})})
+    if not hasattr(built, 'pooled'):
+        raise ValueError(
+            'calibration: expected a module with the method pooled, as '
+            f'SpatialCalibration has, got {type(built).__name__}'
+        )
+    return built

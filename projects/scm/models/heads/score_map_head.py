@@ -13,7 +13,7 @@ from torch import Tensor
 
 from projects.scm.models.pretrained import FittingPretrainedInit
 from projects.scm.structures import Localization, check_box_cfg
-from projects.scm.utils.checks import check_positive
+from projects.scm.utils.checks import check_flags, check_positive
 
 
 def best_classes(scores: Tensor) -> Tensor:
@@ -63,6 +63,10 @@ class ScoreMapHead(ClsHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_flags(cal_acc=self.cal_acc)
+        topk = self.topk
+        for count in topk if isinstance(topk, Sequence) else [topk]:
+            check_positive(topk=count)
         check_positive(num_classes=num_classes)
         if map_topk is not None:
             check_positive(map_topk=map_topk)

@@ -9,6 +9,8 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from projects.scm.utils.checks import check_numbers
+
 from .token_head import TokenHead
 
 FOREGROUND, BACKGROUND = 0, 1
@@ -50,10 +52,8 @@ class TriLiteHead(TokenHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, num_classes, **kwargs)
-        if not alpha >= 0:
-            raise ValueError(f'alpha must be at least 0, got {alpha!r}')
-        if not 0 <= dropout < 1:
-            raise ValueError(f'dropout must be in [0, 1), got {dropout!r}')
+        check_numbers('[0, inf)', alpha=alpha)
+        check_numbers('[0, 1)', dropout=dropout)
         self.alpha = alpha
         self.dropout = nn.Dropout(dropout)
         self.activation = nn.Conv2d(in_channels, 3, 3, padding=1, bias=False)
