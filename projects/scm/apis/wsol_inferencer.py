@@ -347,7 +347,7 @@ class WSOLInferencer(BaseInferencer):
             scores,
             partial(model.head.score_maps, feats),
             labels=labels,
-            input_hw=getattr(feats[-1], 'input_hw', None),
+            input_hw=batch['inputs'].shape[2:],
             **box_options,
         )
         samples = [sample.cpu() for sample in samples]

@@ -115,7 +115,7 @@ def explain(
         scores,
         partial(head.score_maps, feats),
         labels=torch.full((1, 1), label, device=scores.device),
-        input_hw=getattr(feats[-1], 'input_hw', None),
+        input_hw=batch['inputs'].shape[2:],
         **options,
     )
     found = Localization.from_mapping(sample.to_dict())

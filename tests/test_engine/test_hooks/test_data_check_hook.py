@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from mmpretrain.registry import MODELS
 from test_engine.tiny_training import tiny_config, train
 
 from projects.scm.datasets import CUBLocalization
@@ -13,6 +14,8 @@ from projects.scm.datasets.inspection import (
     find_missing_images,
 )
 from projects.scm.engine.hooks import DataCheckHook
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 @pytest.fixture
@@ -52,7 +55,9 @@ def test_all_problems_of_a_test_are_told_at_once(cub):
         ''.join(f'{i} 40.0 4.0 9.0 9.0\n' * 4 for i in range(1, 16))
     )
     dataset = CUBLocalization(str(cub), split='test')
-    runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=dataset))
+    runner = SimpleNamespace(
+        test_dataloader=SimpleNamespace(dataset=dataset), model=None
+    )
     with pytest.raises(
         ValueError, match='12 boxes of 3 images of the test'
     ) as caught:
@@ -93,3 +98,22 @@ def test_a_good_set_and_one_elsewhere(cub):
     assert find_bad_boxes(dataset) == ([], 3, 0)
     dataset.get_data_info = lambda index: {'img_path': 's3://a/b.png'}
     assert find_missing_images(dataset) == []
+
+
+@pytest.mark.parametrize('stage', ['train', 'test'])
+def test_a_preprocessor_that_pads_is_refused(stage):
+    """A CNN does not tell its head that it was given more."""
+    model = MODELS.build(
+        dict(
+            type='ImageClassifier',
+            data_preprocessor=dict(pad_size_divisor=32),
+            backbone=dict(type='ResNet', depth=18, base_channels=8),
+            head=dict(type='CAMHead', in_channels=64, num_classes=2),
+        )
+    )
+    loader = SimpleNamespace(dataset=None)
+    runner = SimpleNamespace(
+        model=model, val_loop=1, **dict.fromkeys(LOADERS, loader)
+    )
+    with pytest.raises(ValueError, match='pad_size_divisor=32 pads pictures'):
+        getattr(DataCheckHook(), f'before_{stage}')(runner)

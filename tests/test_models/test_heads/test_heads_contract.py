@@ -156,13 +156,15 @@ def test_flipped_views_are_merged(head):
     model, size = build(head)
     half = torch.randn(1, 3, size[0], size[1])
     inputs = half + half.flip(-1)
+    views = dict(
+        inputs=[[inputs[0]], [inputs[0]]],
+        data_samples=[samples(size, 1), samples(size, 1, flip=True)],
+    )
     with torch.no_grad():
-        (found,) = FlipTTA(module=model).test_step(
-            dict(
-                inputs=[[inputs[0]], [inputs[0]]],
-                data_samples=[samples(size, 1), samples(size, 1, flip=True)],
-            )
-        )
+        (found,) = FlipTTA(module=model).test_step(views)
+        model.data_preprocessor.pad_size_divisor = 2 * STRIDE
+        with pytest.raises(ValueError, match='the data preprocessor pads'):
+            FlipTTA(module=model).test_step(views)
     check(found, (3, 5))
     torch.testing.assert_close(found.score_maps, found.score_maps.flip(-1))
 

@@ -7,12 +7,15 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
+from torch import nn
 
 from projects.scm.datasets.annotations import Problems
 from projects.scm.datasets.inspection import (
     find_bad_boxes,
     find_missing_images,
 )
+from projects.scm.engine.unwrapping import unwrap
+from projects.scm.models.heads import ScoreMapHead
 
 #: Share of images that boxes may leave unsuspected. Of CUB's test split it is
 #: less than a hundredth; where corners are taken for sides it is most.
@@ -25,7 +28,8 @@ class DataCheckHook(Hook):
 
     All images of its sets must be there, and boxes must fit them. Folders are
     listed and headers of images read, so this takes seconds; whether images
-    decode shows when they are read.
+    decode shows when they are read. Nor may the preprocessor pad, which
+    would move boxes.
     """
 
     priority = 'VERY_HIGH'
@@ -40,11 +44,35 @@ class DataCheckHook(Hook):
         sets = {'training': runner.train_dataloader.dataset}
         if runner.val_loop is not None:
             sets['validation'] = runner.val_dataloader.dataset
+            check_padding(runner.model)
         _check(sets, runner)
 
     def before_test(self, runner: Runner) -> None:
         """Look at the test set; raises as above."""
+        check_padding(runner.model)
         _check({'test': runner.test_dataloader.dataset}, runner)
+
+
+def check_padding(model: nn.Module) -> None:
+    """Refuse a preprocessor that pads pictures to be localised in.
+
+    Not every backbone tells its head what it was given.
+
+    Args:
+        model (nn.Module): As a runner has it.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    model = unwrap(model)
+    preprocessor = getattr(model, 'data_preprocessor', None)
+    divisor = getattr(preprocessor, 'pad_size_divisor', 1)
+    if divisor > 1 and isinstance(getattr(model, 'head', None), ScoreMapHead):
+        raise ValueError(
+            f'data_preprocessor: pad_size_divisor={divisor} pads pictures, '
+            'so boxes could not be placed in the original: set '
+            'pad_size_divisor=1 and resize all pictures to one size'
+        )
 
 
 def _check(sets: dict[str, Any], runner: Runner) -> None:

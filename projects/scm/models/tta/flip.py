@@ -19,6 +19,7 @@ class _View(NamedTuple):
     samples: list[DataSample]
     flipped: Tensor
     """bool (B,)."""
+    input_hw: tuple[int, int]
 
 
 @MODELS.register_module()
@@ -84,7 +85,7 @@ class FlipTTA(BaseTTAModel):
             plain,
             torch.stack(scores).mean(0),
             score_maps,
-            input_hw=getattr(views[0].feats[-1], 'input_hw', None),
+            input_hw=views[0].input_hw,
         )
 
     def merge_preds(self, data_samples_list: list) -> NoReturn:
@@ -105,7 +106,8 @@ class FlipTTA(BaseTTAModel):
                 )
         flipped = [bool(sample.get('flip', False)) for sample in samples]
         feats = self.module.extract_feat(batch['inputs'])
-        return _View(feats, samples, torch.tensor(flipped))
+        input_hw = tuple(batch['inputs'].shape[2:])
+        return _View(feats, samples, torch.tensor(flipped), input_hw)
 
 
 def _without_flip(views: tuple[DataSample, ...]) -> DataSample:
