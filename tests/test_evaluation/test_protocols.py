@@ -111,6 +111,15 @@ def test_overlaps_that_round_alike_have_names_of_their_own():
         EvaluationPlan.build(iou_thresholds=(0.3, 0.5, 0.3))
 
 
+def test_arrays_do_for_thresholds_and_sizes():
+    plan = EvaluationPlan.build(
+        iou_thresholds=np.array([0.25, 0.5], np.float32),
+        frame_size=np.array([32, 24]),
+    )
+    assert plan.iou_thresholds == (0.25, 0.5)
+    assert plan.frame_size_wh == (32, 24)
+
+
 def test_without_ranking():
     reduced = PROTOCOLS['tscam'].without_ranking()
     assert [m.name for m in reduced.measures] == ['gt_known_acc']

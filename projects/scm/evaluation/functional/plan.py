@@ -101,6 +101,8 @@ class EvaluationPlan:
             choices = tuple(p.threshold for p in protocols)
         else:
             choices = (ThresholdChoice.build(threshold),) * len(protocols)
+        if isinstance(iou_thresholds, np.ndarray):
+            iou_thresholds = iou_thresholds.tolist()
         if not isinstance(iou_thresholds, Sequence) or isinstance(
             iou_thresholds, str
         ):
@@ -110,7 +112,7 @@ class EvaluationPlan:
             )
         for iou in iou_thresholds:
             check_numbers(iou_thresholds=iou)
-        if not isinstance(frame_size, Sequence):
+        if not isinstance(frame_size, Sequence | np.ndarray):
             frame_size = (frame_size, frame_size)
         if len(frame_size) != 2:
             raise ValueError(
