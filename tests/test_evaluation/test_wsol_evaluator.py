@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 from mmpretrain.registry import METRICS
 from mmpretrain.structures import DataSample
@@ -119,18 +120,52 @@ def test_validated_thresholds(samples, tmp_path):
         run(samples, 'val', threshold=threshold)
 
 
-def test_logs_a_table(samples, caplog):
-    from mmengine.logging import MMLogger
-
+@pytest.fixture
+def logged(caplog):
+    """What MMEngine's logger says, which hands nothing on."""
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
-    try:
-        with caplog.at_level(logging.INFO):
-            run(samples, 'test')
-    finally:
-        logger.removeHandler(caplog.handler)
-    assert "split 'test', 48 images" in caplog.text
-    assert 'centred square' in caplog.text
+    with caplog.at_level(logging.INFO):
+        yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_logs_a_table(samples, logged):
+    run(samples, 'test')
+    assert "split 'test', 48 images" in logged.text
+    assert 'centred square' in logged.text
+
+
+def test_logs_the_differences_to_another_run(samples, tmp_path, logged):
+    file = tmp_path / 'earlier.pkl'
+    items = [sample.to_dict() for sample in samples]
+    for item in items[:24]:  # half of the maps tell nothing
+        item['score_maps'] = torch.zeros_like(item['score_maps'])
+    file.write_bytes(pickle.dumps(items[::-1]))
+    run(samples, protocol=['scm', 'tscam'], compare_with=str(file))
+    text = logged.text.partition('Differences to earlier, the same 48 ')[2]
+    mine, theirs = (
+        WSOLEvaluator.calculate(maps, 'scm')[0].figures['top1_loc'].value
+        for maps in ([sample.to_dict() for sample in samples], items)
+    )
+    row = next(x for x in text.splitlines() if ' top1_loc ' in x).split()
+    assert row[2:5] == [
+        f'{mine:.2f}',
+        f'{theirs:.2f}',
+        f'{mine - theirs:+.2f}',
+    ]
+    assert float(row[5]) <= mine - theirs <= float(row[7])
+    assert 'Differences: paired bootstrap over the images' in text
+    file.write_bytes(pickle.dumps(items[1:]))
+    with pytest.raises(ValueError, match=r'earlier\.pkl has no image of'):
+        run(samples, compare_with=str(file))
+    file.write_bytes(pickle.dumps([*items, dict(items[0], img_path='x.jpg')]))
+    with pytest.raises(ValueError, match=r'expected the 48 .*1 extra.*x\.jpg'):
+        run(samples, compare_with=str(file))
+    with pytest.raises(FileNotFoundError, match=r'none\.pkl does not'):
+        WSOLEvaluator(compare_with='none.pkl')
+    with pytest.raises(ValueError, match='boxes of a detector'):
+        WSOLEvaluator(classifier_results=str(file), compare_with=str(file))
 
 
 def test_figures_of_five_classes_need_six(samples):
@@ -244,6 +279,7 @@ TWO_RANKS = """
 import pickle, sys
 import torch.distributed as dist
 from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
 from mmpretrain.registry import METRICS
 import projects.scm.register
 

@@ -1,4 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -113,6 +115,21 @@ def test_runs_are_brought_to_one_order(tmp_path, items):
     records = load_records(dump_results(tmp_path / 'a.pkl', items))
     first, second = align_runs([records, records[::-1]], ['a', 'b'])
     assert [r.img_path for r in first] == [r.img_path for r in second]
+
+
+def test_runs_on_copies_of_a_set_have_the_same_images(tmp_path, items):
+    """Each ``scm-wsol train FOLDER`` has a folder of the set of its own."""
+    records = load_records(dump_results(tmp_path / 'a.pkl', items))
+    copies = [
+        dict(item, img_path=str(Path('b', *Path(item['img_path']).parts[-2:])))
+        for item in reversed(items)
+    ]
+    others = load_records(dump_results(tmp_path / 'b.pkl', copies))
+    _, found = align_runs([records, others], ['a', 'b'])
+    assert found == others[::-1]
+    assert [Path(record.img_path).name for record in found] == [
+        Path(record.img_path).name for record in records
+    ]
 
 
 def test_runs_of_other_images_are_refused(tmp_path, items):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 from synthetic_results import dump_results, make_results
 
 from projects.scm.apis.outputs import FORMATS
@@ -590,3 +591,61 @@ def test_results_of_localize_are_an_annotation(
     found = read_figures(out, 'wsoleval')
     values = {k: f['value'] for k, f in found['figures'].items()}
     assert values == {k: f.value for k, f in expected.figures.items()}
+
+
+def test_differences_to_another_run(tool, tmp_path, test_run, capsys):
+    path, items, gt_known_acc = test_run
+    others = make_results(tmp_path / 'pictures', seed=1)[::-1]
+    other, out = tmp_path / 'other.pkl', tmp_path / 'figures.json'
+    dump_results(other, others)
+    options = ('--protocol', 'scm', '--compare-with', other)
+    run(tool, path, *options, '--json', out)
+    (mine,) = WSOLEvaluator.calculate(items, 'scm')
+    (theirs,) = WSOLEvaluator.calculate(others[::-1], 'scm')
+    found = json.loads(out.read_text())['differences']
+    assert found['to'] == str(other)
+    lead, low, high = found['intervals']['scm']['gt_known_acc']
+    assert lead == pytest.approx(
+        gt_known_acc - theirs.figures['gt_known_acc'].value
+    )
+    reference = stats.bootstrap(
+        [run.figures['gt_known_acc'].hits * 100.0 for run in (mine, theirs)],
+        lambda a, b, axis: (a - b).mean(axis),
+        paired=True,
+        vectorized=True,
+        method='percentile',
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    assert (low, high) == pytest.approx(reference, abs=100 / len(items))
+    assert low < high
+    text = capsys.readouterr().out.partition('Differences to other, ')[2]
+    assert 'paired bootstrap over the images, percentiles of 10,000' in text
+    assert f'{lead:+.2f}  {low:+.1f} to {high:+.1f}' in text
+    # The same set in another folder; other images, or other boxes.
+    for item in others:
+        item['img_path'] = item['img_path'].replace('/pictures/', '/copy/')
+    dump_results(other, others)
+    run(tool, path, *options, '--json', out)
+    found = json.loads(out.read_text())['differences']['intervals']
+    assert found['scm']['gt_known_acc'] == [lead, low, high]
+    dump_results(other, others[1:])
+    fails(tool, 'other.pkl: expected the 12 images', path, *options)
+    others[0]['instances'][0]['bbox'] = [1, 1, 40, 40]
+    dump_results(other, others)
+    fails(tool, 'other.pkl: .*: another class or other', path, *options)
+    fails(tool, 'no such file', path, '--compare-with', tmp_path / 'x.pkl')
+
+
+def test_differences_of_folders_of_maps(tool, tmp_path, folder, metadata):
+    out = tmp_path / 'figures.json'
+    common = (folder, '--metadata', metadata, '--compare-with')
+    run(tool, *common, folder, '--json', out)
+    found = json.loads(out.read_text())['differences']['intervals']
+    assert found['wsoleval']['max_box_acc_v2'] == [0, 0, 0]
+    dump_results(tmp_path / 'run.pkl', make_results(tmp_path / 'pictures'))
+    fails(
+        tool,
+        'images of the annotation|an extra',
+        *common,
+        tmp_path / 'run.pkl',
+    )

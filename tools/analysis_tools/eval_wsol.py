@@ -6,6 +6,10 @@ A test run of this project::
     python tools/test.py configs/scm_deit-s_cub.py scm.pth --out scm.pkl
     python tools/analysis_tools/eval_wsol.py scm.pkl --json scm.json
 
+With the differences to another run, and their intervals::
+
+    python tools/analysis_tools/eval_wsol.py scm.pkl --compare-with tscam.pkl
+
 Score maps of another tool, one ``.npy`` file an image, as wsolevaluation
 keeps them, against boxes or the masks of OpenImages::
 
@@ -74,6 +78,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--threshold-file', help='write the best thresholds of this split'
     )
+    parser.add_argument(
+        '--compare-with',
+        type=Path,
+        metavar='SCORES',
+        help='another run on the same images: a second table has the '
+        'differences to it, with intervals of a paired bootstrap',
+    )
     parser.add_argument('--split', help='name of the split, for the table')
     parser.add_argument('--json', type=Path, help='write all figures here')
     parser.add_argument(
@@ -84,6 +95,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.mask_root and not args.metadata:
         parser.error('--mask-root needs --metadata')
+    if args.mask_root and args.compare_with:
+        parser.error('--compare-with: there are no intervals of pixels')
     if args.workers < 1 or args.frame_size < 1:
         parser.error('--workers and --frame-size must be at least 1')
     return args
@@ -109,21 +122,21 @@ def read_truths(args: argparse.Namespace) -> list[Any] | None:
     return None
 
 
-def open_scores(args: argparse.Namespace) -> Any:
-    """Open the score maps, and check them as far as that is quick."""
+def open_scores(args: argparse.Namespace, scores: Path) -> Any:
+    """Open score maps, and check them as far as that is quick."""
     from _score_sources import MapFolder, TestRun
 
     truths = read_truths(args)
-    if args.scores.is_dir():
+    if scores.is_dir():
         if truths is None:
             raise ValueError(
-                f'{args.scores}: a folder of maps needs ground truth: '
+                f'{scores}: a folder of maps needs ground truth: '
                 '--metadata, --coco, --voc or --csv'
             )
-        return MapFolder(args.scores, truths)
+        return MapFolder(scores, truths)
     if args.mask_root:
         raise ValueError('--mask-root: masks need a folder of .npy maps')
-    return TestRun(args.scores, truths)
+    return TestRun(scores, truths)
 
 
 def make_plan(args: argparse.Namespace, has_ranking: bool) -> Any:
@@ -188,7 +201,9 @@ def for_all(
 def score_boxes(args: argparse.Namespace, source: Any) -> dict[str, Any]:
     """Score against boxes, print a table, return all figures."""
     from projects.scm.evaluation.functional import (
+        format_differences,
         format_table,
+        pair_records,
         save_thresholds,
         summarize,
     )
@@ -196,17 +211,38 @@ def score_boxes(args: argparse.Namespace, source: Any) -> dict[str, Any]:
     plan = make_plan(args, source.has_ranking)
     for choice in plan.choices:
         choice.check_split(args.split)
-    check_all(args, source)
-    records = list(
-        for_all(
-            functools.partial(source.score, plan),
-            len(source),
-            args.workers,
-            'scoring',
+
+    def score(source: Any) -> list[Any]:
+        scored = functools.partial(source.score, plan)
+        return list(for_all(scored, len(source), args.workers, 'scoring'))
+
+    other = args.compare_with and open_scores(args, args.compare_with)
+    if other and other.has_ranking != source.has_ranking:
+        raise ValueError(
+            f'--compare-with {args.compare_with}: expected what {args.scores} '
+            'is, a file of a test run or a folder of maps'
         )
-    )
+    for maps in filter(None, (source, other)):
+        check_all(args, maps)
+    records = score(source)
     summaries = summarize(plan, records)
     print(format_table(summaries, args.split))
+    content = {'protocols': [summary.to_dict() for summary in summaries]}
+    if other:
+        where = str(args.compare_with)
+        others = summarize(plan, pair_records(records, score(other), where))
+        name = args.compare_with.stem
+        print(f'\n{format_differences(summaries, others, name)}')
+        content['differences'] = {
+            'to': where,
+            'intervals': {
+                mine.protocol.name: {
+                    key: [lead.value, lead.low, lead.high]
+                    for key, lead in mine.leads(their).items()
+                }
+                for mine, their in zip(summaries, others, strict=True)
+            },
+        }
     if args.threshold_file:
         save_thresholds(
             args.threshold_file,
@@ -214,7 +250,7 @@ def score_boxes(args: argparse.Namespace, source: Any) -> dict[str, Any]:
             split=args.split,
             num_images=len(records),
         )
-    return {'protocols': [summary.to_dict() for summary in summaries]}
+    return content
 
 
 def score_masks(args: argparse.Namespace, source: Any) -> dict[str, Any]:
@@ -257,7 +293,7 @@ def main(argv: list[str] | None = None) -> None:
     import projects.scm.register  # noqa: F401
 
     try:
-        source = open_scores(args)
+        source = open_scores(args, args.scores)
         score = score_masks if args.mask_root else score_boxes
         content = {
             'scores': str(args.scores),

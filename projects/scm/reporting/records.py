@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from projects.scm.structures import Annotation, Localization
-from projects.scm.utils import load_test_run
+from projects.scm.utils import load_test_run, match_images
 
 
 class Record(NamedTuple):
@@ -114,15 +114,12 @@ def align_runs(
     first = runs[0]
     aligned = [list(first)]
     for name, run in zip(names[1:], runs[1:], strict=True):
-        by_path = {record.img_path: record for record in run}
-        missing = [r.img_path for r in first if r.img_path not in by_path]
-        if missing or len(run) != len(first):
-            raise ValueError(
-                f'{name}: expected the {len(first)} images of {names[0]}, '
-                f'got {len(run)}, of which {len(missing)} are missing'
-                + (f', first {missing[0]}' if missing else '')
-            )
-        ordered = [by_path[record.img_path] for record in first]
+        places = match_images(
+            [record.img_path for record in first],
+            [record.img_path for record in run],
+            [names[0], name],
+        )
+        ordered = [run[place] for place in places]
         for mine, other in zip(first, ordered, strict=True):
             same = (
                 mine.gt_label == other.gt_label

@@ -13,7 +13,6 @@ from projects.scm.evaluation.functional import (
     PixelFigures,
     Summary,
     is_trivial,
-    paired_bootstrap,
 )
 from projects.scm.evaluation.functional.report import NO_BOXES
 
@@ -264,22 +263,13 @@ def _intervals(
     summaries: Sequence[Summary],
 ) -> dict[str, list[list[Interval]]]:
     """By figure, of each run: its interval, then its lead over the first."""
-    hits = [summary.hits() for summary in summaries]
-    alone = [summary.intervals() for summary in summaries]
-    return {
-        key: [
-            [
-                alone[index][key],
-                *(
-                    [paired_bootstrap([run[key]], [hits[0][key]])]
-                    if index
-                    else []
-                ),
-            ]
-            for index, run in enumerate(hits)
-        ]
-        for key in hits[0]
-    }
+    first, *others = summaries
+    found = {key: [[own]] for key, own in first.intervals().items()}
+    for run in others:
+        leads = run.leads(first)
+        for key, own in run.intervals().items():
+            found[key].append([own, leads[key]])
+    return found
 
 
 def _interval_text(intervals: Sequence[Interval]) -> str:

@@ -12,11 +12,12 @@ from .files import (
     write_file,
     write_json,
 )
-from .results import load_test_run
+from .results import load_test_run, match_images
 
 __all__ = [
     'BrokenEnvironmentError',
     'load_test_run',
+    'match_images',
     'prepare_environment',
     'read_json',
     'read_json_lines',

@@ -2,7 +2,7 @@
 """Reads the files that ``tools/test.py --out`` writes."""
 
 import os
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +49,46 @@ def load_test_run(path: str | os.PathLike) -> list[Mapping[str, Any]]:
                 f'{type(item).__name__}'
             )
     return items
+
+
+def match_images(
+    paths: Sequence[str], others: Sequence[str], names: Sequence[str]
+) -> list[int]:
+    """Find the images of one test run in another.
+
+    Runs whose sets lie in different folders, as each ``scm-wsol train
+    FOLDER`` has one of its own, have the same images where these have the
+    same names below their common folders.
+
+    Args:
+        paths (Sequence[str]): Of the images of one run.
+        others (Sequence[str]): Of those of the other.
+        names (Sequence[str]): What both are called in messages.
+
+    Returns:
+        list[int]: Place of each image in the other run.
+
+    Raises:
+        ValueError: If one has images that the other has not.
+    """
+    if set(paths) != set(others):
+        below = [_below_common_folder(run) for run in (paths, others)]
+        if set(below[0]) == set(below[1]):
+            paths, others = below
+    places = {path: index for index, path in enumerate(others)}
+    missing = [path for path in paths if path not in places]
+    extra = sorted(places.keys() - set(paths))
+    if missing or extra:
+        raise ValueError(
+            f'{names[1]}: expected the {len(paths)} images of {names[0]}, got '
+            f'{len(others)}: {len(missing)} are missing and {len(extra)} '
+            f'extra, first {[*missing, *extra][0]}'
+        )
+    return [places[path] for path in paths]
+
+
+def _below_common_folder(paths: Sequence[str]) -> list[str]:
+    folder = os.path.commonpath(
+        [os.path.dirname(os.path.abspath(path)) for path in paths]
+    )
+    return [os.path.relpath(path, folder) for path in paths]

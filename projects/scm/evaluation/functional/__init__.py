@@ -17,6 +17,7 @@ from .bootstrap import (
     bootstrap_interval,
     paired_bootstrap,
 )
+from .differences import format_differences, pair_records
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .floors import box_floors, centred_squares
 from .image_record import (
@@ -90,6 +91,7 @@ __all__ = [
     'centred_squares',
     'classify_boxes',
     'decode_mask',
+    'format_differences',
     'format_table',
     'get_protocol',
     'have_boxes',
@@ -100,6 +102,7 @@ __all__ = [
     'load_thresholds',
     'merge_masks',
     'otsu_cut',
+    'pair_records',
     'paired_bootstrap',
     'peak_pixel_iou',
     'pixel_curves',

@@ -36,7 +36,7 @@ NO_BOXES = (
 NO_NUMBER = {'otsu': 'per map', 'none': ''}
 
 
-def _align(
+def align(
     rows: Sequence[Sequence[str]], left: Sequence[int] = (0, 1, 5)
 ) -> str:
     """Columns of equal width, some to the left, numbers to the right."""
@@ -143,13 +143,13 @@ def format_table(
             # The same in all protocols: of the images alone.
             kept = (len(rows) - 1) // len(summaries)
             cut = [row[1:4] for row in rows[: kept + 1]]
-            lines.insert(1, _align(cut, left=[0]))
+            lines.insert(1, align(cut, left=[0]))
         return '\n'.join(lines)
     num_images = (pixels or summaries[0]).num_images
     lines = [
         f'Localization on {name}, {num_images} images, percent. '
         'The floors are boxes that ignore the image, whatever the class.',
-        _align(rows),
+        align(rows),
         *[INTERVALS] * bool(summaries),
     ]
     for summary in summaries:

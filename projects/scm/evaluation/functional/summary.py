@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .bootstrap import Interval, bootstrap_interval
+from .bootstrap import Interval, bootstrap_interval, paired_bootstrap
 from .error_breakdown import ERROR_KINDS
 from .floors import box_floors
 from .image_record import ImageRecord, have_boxes
@@ -122,9 +122,27 @@ class Summary:
             )
         return {**found, **{k: f.hits for k, f in self.figures.items()}}
 
+    def accuracies(self) -> dict[str, float]:
+        """Every accuracy in percent, by its name."""
+        values = {key: figure.value for key, figure in self.figures.items()}
+        return {**self.classification, **values}
+
     def intervals(self) -> dict[str, Interval]:
         """Bootstrap intervals of every accuracy, by its name."""
         return {k: bootstrap_interval(hits) for k, hits in self.hits().items()}
+
+    def leads(self, other: 'Summary') -> dict[str, Interval]:
+        """Differences to another run, by the name of the accuracy.
+
+        Args:
+            other (Summary): Of the same protocol and images, in one order.
+
+        Returns:
+            dict[str, Interval]: This run minus the other, of a paired
+            bootstrap.
+        """
+        hits, others = self.hits(), other.hits()
+        return {k: paired_bootstrap([hits[k]], [others[k]]) for k in hits}
 
     def metrics(self) -> dict[str, float]:
         """Numbers by name, for logs.
@@ -135,9 +153,7 @@ class Summary:
             nor missing, the ``…_oracle_gap`` of figures at IoU 0.5 and of
             means.
         """
-        numbers = dict(self.classification)
-        for key, figure in self.figures.items():
-            numbers[key] = figure.value
+        numbers = self.accuracies()
         for key, figure in self.figures.items():
             if figure.threshold is not None:
                 numbers[f'{key}_threshold'] = figure.threshold

@@ -1,8 +1,10 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """The localization protocols as a metric of MMEngine."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,21 @@ from projects.scm.evaluation.functional import (
     EvaluationPlan,
     ImageRecord,
     Summary,
+    format_differences,
     format_table,
     have_boxes,
     have_masks,
+    pair_records,
     save_thresholds,
     summarize,
     summarize_pixels,
 )
+from projects.scm.evaluation.functional.differences import same_truth
 from projects.scm.evaluation.functional.plan import (
     ProtocolSpec,
     ThresholdSpec,
 )
+from projects.scm.utils import load_test_run
 from projects.scm.utils.checks import check_paths
 
 from .samples import (
@@ -83,6 +89,9 @@ class WSOLEvaluator(BaseMetric):
         classifier_results (str, optional): The file that ``tools/test.py
             --out`` wrote for a classifier, if boxes come from a detector.
             Defaults to None.
+        compare_with (str, optional): The file that ``tools/test.py --out``
+            wrote for another run on the same images. A second table has the
+            differences to it, with intervals. Defaults to None.
         collect_device (str): See ``BaseMetric``. Defaults to ``'cpu'``.
         prefix (str, optional): Replaces ``wsol``. Defaults to None.
         collect_dir (str, optional): See ``BaseMetric``. Defaults to None.
@@ -103,6 +112,7 @@ class WSOLEvaluator(BaseMetric):
         threshold_file: str | None = None,
         frame_size: int | Sequence[int] = 224,
         classifier_results: str | None = None,
+        compare_with: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
@@ -110,16 +120,29 @@ class WSOLEvaluator(BaseMetric):
         super().__init__(collect_device, prefix, collect_dir)
         if threshold_file is not None:
             check_paths(threshold_file=threshold_file)
-        if classifier_results is not None:
-            check_paths(classifier_results=classifier_results)
-            if not Path(classifier_results).is_file():
+        for option, file in (
+            ('classifier_results', classifier_results),
+            ('compare_with', compare_with),
+        ):
+            if file is None:
+                continue
+            check_paths(**{option: file})
+            if not Path(file).is_file():
                 raise FileNotFoundError(
-                    f'classifier_results: {classifier_results} does not '
-                    'exist: write it with tools/test.py CONFIG CHECKPOINT '
-                    '--out FILE, on the images that the detector is tested on'
+                    f'{option}: {file} does not exist: write it with '
+                    'tools/test.py CONFIG CHECKPOINT --out FILE, on the '
+                    'images of this test'
                 )
+        if classifier_results is not None:
             threshold = 'none' if threshold is None else threshold
+            if compare_with is not None:
+                raise ValueError(
+                    f'compare_with: {compare_with} has score maps, beside '
+                    'which the boxes of a detector (classifier_results) have '
+                    'no place'
+                )
         self.classifier_results = classifier_results
+        self.compare_with = compare_with
         self.plan = EvaluationPlan.build(
             protocol, threshold, iou_thresholds, frame_size
         )
@@ -135,6 +158,18 @@ class WSOLEvaluator(BaseMetric):
     def classified_images(self) -> dict[str, ClassifiedImage]:
         """What ``classifier_results`` holds, by absolute path of the image."""
         return load_classified_images(self.classifier_results)
+
+    @cached_property
+    def other_run(self) -> dict[str, list[ImageRecord]]:
+        """What ``compare_with`` holds, by file names without folders."""
+        found = defaultdict(list)
+        try:
+            for sample in load_test_run(self.compare_with):
+                record = record_sample(self.plan, sample)
+                found[Path(record.name).name].append(record)
+        except ValueError as error:
+            raise ValueError(f'{self.compare_with}: {error}') from error
+        return dict(found)
 
     def process(
         self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
@@ -163,6 +198,8 @@ class WSOLEvaluator(BaseMetric):
                 )
             # Now, and not when hours of testing are over.
             self._check_boxes(record)
+            if self.compare_with is not None:
+                self._check_other_run(record)
             self.results.append(record)
 
     def compute_metrics(self, results: list[ImageRecord]) -> dict[str, float]:
@@ -184,6 +221,12 @@ class WSOLEvaluator(BaseMetric):
         pixels = summarize_pixels(results)
         logger = MMLogger.get_current_instance()
         logger.info('\n%s', format_table(summaries, self.split, pixels))
+        if self.compare_with is not None:
+            others = list(chain.from_iterable(self.other_run.values()))
+            paired = pair_records(results, others, self.compare_with)
+            other = summarize(self.plan, paired)
+            name = Path(self.compare_with).stem
+            logger.info('\n%s', format_differences(summaries, other, name))
         if self.threshold_file is not None and not summaries[0].figures:
             logger.warning(
                 '%s is not written: no threshold is best without boxes',
@@ -217,6 +260,15 @@ class WSOLEvaluator(BaseMetric):
             )
         have_boxes([*self.results[:1], record])
         have_masks([*self.results[:1], record])
+
+    def _check_other_run(self, record: ImageRecord) -> None:
+        """Refuse an image that the run to compare with does not have."""
+        others = self.other_run.get(Path(record.name).name, ())
+        if not any(same_truth(record, other) for other in others):
+            raise ValueError(
+                f'compare_with: {record.name}: {self.compare_with} has no '
+                'image of this name, this class and these boxes'
+            )
 
     def _check_complete(self, results: list[ImageRecord]) -> None:
         missing = self.classified_images.keys() - {r.name for r in results}
