@@ -34,9 +34,10 @@ def test_load_needs_everything_but_the_calibration(tmp_path) -> None:
     with pytest.raises(ValueError, match=r'wrong\.pth: weights do') as info:
         load_weights(model, file)
     message = str(info.value)
-    assert '1 missing: backbone.cls_token' in message
-    assert '1 not expected: backbone.extra' in message
+    assert '1 missing: backbone.cls_token (1, 1, 32);' in message
+    assert '1 not expected: backbone.extra (1,);' in message
     assert 'head.semantic.bias is (3,) instead of (7,)' in message
+    assert message.endswith('. Take the config that the file was trained with')
 
 
 def test_weights_of_other_kinds(tmp_path) -> None:
@@ -58,7 +59,7 @@ def test_what_fits_is_counted_beside_clashes(tmp_path) -> None:
     del state['backbone.cls_token']
     state['backbone.pos_embed'] = torch.zeros(1, 65, 16)
     fit = load_fitting(model, state, 'a.pth')
-    assert fit.missing == ['backbone.cls_token']
+    assert fit.missing == ['backbone.cls_token (1, 1, 32)']
     (odd,) = fit.odd
     assert odd.startswith('backbone.pos_embed is (1, 65, 16) instead of (1, ')
     assert fit.fitting == len(state) - 1  # of one more, two do not

@@ -54,7 +54,14 @@ def convert_official(
             f'or odd. Names: {describe_names(weights)}'
         ) from error
     found = {name: tuple(value.shape) for name, value in converted.items()}
-    check_fit(_compare(found, expected), weights, expected, path, ())
+    check_fit(
+        _compare(found, expected),
+        weights,
+        expected,
+        path,
+        optional=(),
+        cure='Converted are TS-CAM and SCM of the official codes',
+    )
     return converted
 
 
@@ -133,8 +140,12 @@ def _compare(found: Mapping[str, tuple], expected: Mapping[str, tuple]) -> Fit:
         if found[name] != expected[name]
     ]
     return Fit(
-        missing=sorted(expected.keys() - found.keys()),
-        unexpected=sorted(found.keys() - expected.keys()),
+        missing=[
+            f'{n} {expected[n]}' for n in sorted(expected.keys() - found)
+        ],
+        unexpected=[
+            f'{n} {found[n]}' for n in sorted(found.keys() - expected)
+        ],
         odd=odd,
         fitting=len(common) - len(odd),
         extras=[],

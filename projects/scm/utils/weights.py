@@ -116,12 +116,12 @@ def refuse_official(weights: Mapping[str, Tensor], path: str | Path) -> None:
 
 
 class Fit(NamedTuple):
-    """How weights fit a model; all names sorted."""
+    """How weights fit a model; all names sorted, with shapes behind them."""
 
     missing: list[str]
-    """Names that the model has and the weights have not."""
+    """What the model has and the weights have not."""
     unexpected: list[str]
-    """Names that the weights have and the model has not."""
+    """What the weights have and the model has not."""
     odd: list[str]
     """``name is (3,) instead of (7,)``, and odd kinds of numbers."""
     fitting: int
@@ -173,9 +173,14 @@ def load_fitting(
     missing, unexpected = found.missing_keys, found.unexpected_keys
     missing = sorted(set(missing) - set(odd))
     extras = [name for name in unexpected if _EXTRAS.search(name)]
+    unexpected = sorted(set(unexpected) - set(extras))
     return Fit(
-        missing,
-        sorted(set(unexpected) - set(extras)),
+        [f'{name} {_kind(own[name])}' for name in missing],
+        [
+            # Hooks may have renamed it.
+            f'{name} {_kind(weights[name])}' if name in weights else name
+            for name in unexpected
+        ],
         sorted(odd.values()),
         len(own) - len(missing) - len(odd),
         sorted(extras),
@@ -214,7 +219,7 @@ def check_fit(
     expected: Iterable[str],
     path: str | Path,
     optional: tuple[str, ...] = (CALIBRATION,),
-    cure: str = '',
+    cure: str = 'Take the config that the file was trained with',
 ) -> None:
     """Refuse weights that do not fit; say what was let pass.
 
@@ -225,7 +230,8 @@ def check_fit(
         path (str | Path): The file, for messages.
         optional (tuple[str, ...]): Beginnings of names that may be missing,
             unexpected or odd. Defaults to the calibration's.
-        cure (str): What to do, for the message. Defaults to ``''``.
+        cure (str): What to do, for the message. Defaults to the words for a
+            whole model.
 
     Raises:
         ValueError: If weights are missing, too many, or of another shape or
@@ -252,8 +258,7 @@ def check_fit(
         raise ValueError(
             f'{path}: weights do not fit the model: {fit.fitting} of '
             f"{len(expected)} fit. {'; '.join(problems)}. The file's names "
-            f'are {describe_names(names, 3)}{hint}'
-            + (f'. {cure}' if cure else '')
+            f'are {describe_names(names, 3)}{hint}. {cure}'
         )
     if passed:
         print_log(

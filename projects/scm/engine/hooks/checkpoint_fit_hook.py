@@ -70,7 +70,12 @@ class CheckpointFitHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check what training starts from."""
-        self._check(runner, _HEADS)
+        self._check(
+            runner,
+            _HEADS,
+            cure='load_from takes a checkpoint of such a model; weights of a '
+            'backbone alone are for model.backbone.init_cfg',
+        )
 
     def before_val(self, runner: Runner) -> None:
         """Check, if nothing but validation is run."""
@@ -80,10 +85,12 @@ class CheckpointFitHook(Hook):
         """Check what is tested."""
         self._check(runner, _CALIBRATIONS)
 
-    def _check(self, runner: Runner, optional: tuple[str, ...]) -> None:
+    def _check(
+        self, runner: Runner, optional: tuple[str, ...], **words: str
+    ) -> None:
         if self._found is not None:
             found, self._found = self._found, None
-            check_fit(*found, _path(runner), optional)
+            check_fit(*found, _path(runner), optional, **words)
 
 
 def _without_memory(runner: Runner) -> torch.nn.Module:
