@@ -141,3 +141,23 @@ def test_datasets_of_others_have_no_pixel_cache():
     cfg.train_dataloader.dataset = foreign
     with pytest.raises(ValueError, match='no dataset of this config can have'):
         set_pixel_cache(cfg, {'pixel_cache': 'fast'})
+
+
+def test_metafiles_are_read_for_models_alone(repo, tmp_path, monkeypatch):
+    asked = []
+
+    def search(package, name):
+        asked.append(name)
+        raise ValueError(name)
+
+    name = 'mmengine.config.config._get_external_cfg_path'
+    monkeypatch.setattr(name, search)
+    cfg = read_config(repo / 'configs' / 'scm_deit-t_cub.py')
+    assert cfg.to_dict() == Config.fromfile(cfg.filename).to_dict()
+    # Only MMEngine's own reading has looked for the base config in them.
+    assert asked == ['_base_/default_runtime.py']
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = 'mmpretrain::nobody/knows.py'\n")
+    with pytest.raises(ValueError, match=r'nobody/knows\.py'):
+        read_config(child)
+    assert asked[1:] == ['nobody/knows.py'] * (len(asked) - 1) != []
