@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from projects.scm.utils import downloads
 from projects.scm.utils.downloads import cache_path, download
 
 FILES = {'/a/w.pth': b'first', '/b/w.pth': b'second', '/b/w.pth?v=2': b'third'}
@@ -83,10 +84,14 @@ def test_progress_is_shown(server, capsys) -> None:
         ('/endless.pth', ValueError, 'more than 1000 bytes'),
     ],
 )
-def test_failures_leave_nothing(server, path, error, message) -> None:
+def test_failures_leave_nothing(
+    server, path, error, message, monkeypatch
+) -> None:
+    monkeypatch.setattr(downloads, 'TIMEOUT_S', 0.2)
+    monkeypatch.setattr(downloads, 'MAX_BYTES', 1000)
     url = server.url + path
     with pytest.raises(error, match=message) as info:
-        download(url, timeout_s=0.2, max_bytes=1000)
+        download(url)
     assert str(info.value).startswith(url)
     if error is ConnectionError:  # and the cure
         assert f'belongs to {cache_path(url)}; or name' in str(info.value)

@@ -199,12 +199,15 @@ def move_data_root(
     """
     if not options or 'data_root' not in options:
         return
-    loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    given = {name for name in options if name.split('.')[0] in LOADERS}
+    texts = {
+        name: (text, holder, key)
+        for name, text, holder, key in _walk_loaders(cfg)
+        if isinstance(text, str) and name not in options
+    }
     roots = {
-        name: value
-        for name, value in _texts(loaders)
-        if name.endswith('.data_root') and value and name not in given
+        name: text
+        for name, (text, *_) in texts.items()
+        if name.endswith('.data_root') and text
     }
     folders = {value.rstrip('/') for value in roots.values()}
     if not folders and before:  # paths built from it: data_root + 'images'
@@ -221,10 +224,9 @@ def move_data_root(
         )
     (old,) = folders
     new = str(options['data_root']).rstrip('/') or '/'
-    for name, value in list(_texts(loaders)):
-        below = value == old or value.startswith(f'{old}/')
-        if below and name not in given:
-            _set(loaders, name, new + value[len(old) :])
+    for text, holder, key in texts.values():
+        if text == old or text.startswith(f'{old}/'):
+            holder[key] = new + text[len(old) :]
 
 
 def set_pixel_cache(cfg: Config, options: Mapping[str, Any] | None) -> None:
@@ -242,7 +244,7 @@ def set_pixel_cache(cfg: Config, options: Mapping[str, Any] | None) -> None:
     """
     if not options or 'pixel_cache' not in options:
         return
-    found = list(localization_datasets(cfg))
+    found = localization_datasets(cfg)
     if not found:
         raise ValueError(
             'pixel_cache: no dataset of this config can have one; expected '
@@ -255,57 +257,38 @@ def set_pixel_cache(cfg: Config, options: Mapping[str, Any] | None) -> None:
 
 def localization_datasets(
     cfg: Mapping[str, Any],
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> list[tuple[str, dict[str, Any]]]:
     """The datasets of this project in the dataloaders of a config.
 
     Args:
         cfg (Mapping): The config.
 
-    Yields:
-        tuple[str, dict]: Dotted name and config, also of those that others
-        wrap.
+    Returns:
+        list[tuple[str, dict]]: Dotted name and config, also of those that
+        others wrap.
     """
-    for loader in LOADERS:
-        if cfg.get(loader):
-            dataset = cfg[loader].get('dataset')
-            yield from _localization_datasets(dataset, f'{loader}.dataset')
+    return [
+        (name, value)
+        for name, value, *_ in _walk_loaders(cfg)
+        if isinstance(value, Mapping)
+        and str(value.get('type')).rpartition('.')[2] in LOCALIZATION_DATASETS
+    ]
 
 
-def _localization_datasets(
-    node: Any, name: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    if isinstance(node, Mapping):
-        kind = str(node.get('type')).rpartition('.')[2]
-        if kind in LOCALIZATION_DATASETS:
-            yield name, node
+def _walk_loaders(
+    cfg: Mapping[str, Any],
+) -> Iterator[tuple[str, Any, Any, Any]]:
+    """What dataloaders hold: dotted name, value, its dict or list, its key."""
+
+    def walk(node: Any, start: str) -> Iterator[tuple[str, Any, Any, Any]]:
+        if isinstance(node, Mapping):
+            items = node.items()
+        elif isinstance(node, (list, tuple)):
+            items = enumerate(node)
+        else:
             return
-        items = node.items()
-    elif isinstance(node, (list, tuple)):
-        items = enumerate(node)
-    else:
-        return
-    for key, value in items:
-        yield from _localization_datasets(value, f'{name}.{key}')
+        for key, value in items:
+            yield f'{start}{key}', value, node, key
+            yield from walk(value, f'{start}{key}.')
 
-
-def _texts(node: Any, name: str = '') -> Iterator[tuple[str, str]]:
-    """All text in nested dicts and lists, by dotted name."""
-    if isinstance(node, str):
-        yield name, node
-        return
-    if isinstance(node, Mapping):
-        items = node.items()
-    elif isinstance(node, (list, tuple)):
-        items = enumerate(node)
-    else:
-        return
-    for key, value in items:
-        yield from _texts(value, f'{name}.{key}' if name else str(key))
-
-
-def _set(node: Any, name: str, value: str) -> None:
-    """Set what a dotted name stands for."""
-    *path, last = name.split('.')
-    for key in path:
-        node = node[int(key)] if isinstance(node, list) else node[key]
-    node[int(last) if isinstance(node, list) else last] = value
+    return walk({name: cfg[name] for name in LOADERS if cfg.get(name)}, '')

@@ -37,11 +37,7 @@ def cache_path(url: str) -> Path:
     return Path(torch.hub.get_dir(), 'checkpoints', f'{digest}-{name[-100:]}')
 
 
-def download(
-    url: str,
-    timeout_s: float | None = None,
-    max_bytes: int | None = None,
-) -> Path:
+def download(url: str) -> Path:
     """Fetch a file once, and keep it.
 
     In a distributed run the first process fetches, the others wait; those
@@ -49,10 +45,6 @@ def download(
 
     Args:
         url (str): ``http://`` or ``https://``.
-        timeout_s (float, optional): Longest wait for a connection and for
-            the next bytes, in seconds. Defaults to None: ``TIMEOUT_S``.
-        max_bytes (int, optional): Largest size. Defaults to None:
-            ``MAX_BYTES``.
 
     Returns:
         Path: The file, whole; see :func:`cache_path`.
@@ -67,25 +59,25 @@ def download(
     file = cache_path(url)
     try:
         if get_rank() == 0 and not file.is_file():
-            _fetch(url, file, timeout_s or TIMEOUT_S, max_bytes or MAX_BYTES)
+            _fetch(url, file)
     finally:
         barrier()
     if not file.is_file():
-        _fetch(url, file, timeout_s or TIMEOUT_S, max_bytes or MAX_BYTES)
+        _fetch(url, file)
     return file
 
 
-def _fetch(url: str, file: Path, timeout_s: float, max_bytes: int) -> None:
+def _fetch(url: str, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp('.partial', file.name, file.parent)
     try:
         with os.fdopen(handle, 'wb') as target:
-            _copy(url, target, timeout_s, max_bytes)
+            _copy(url, target)
         os.replace(partial, file)
     except (OSError, HTTPException) as error:
         raise ConnectionError(
             f'{url}: not fetched ({type(error).__name__}: {error}); waited '
-            f'{timeout_s:g} s at most for each answer. Fetched in another '
+            f'{TIMEOUT_S:g} s at most for each answer. Fetched in another '
             f'way, it belongs to {file}; or name a file in place of the '
             'address'
         ) from error
@@ -94,16 +86,14 @@ def _fetch(url: str, file: Path, timeout_s: float, max_bytes: int) -> None:
             os.unlink(partial)
 
 
-def _copy(
-    url: str, target: BinaryIO, timeout_s: float, max_bytes: int
-) -> None:
+def _copy(url: str, target: BinaryIO) -> None:
     request = Request(url, headers={'User-Agent': 'scm-wsol'})
-    with urlopen(request, timeout=timeout_s) as answer:
+    with urlopen(request, timeout=TIMEOUT_S) as answer:
         said = answer.headers.get('Content-Length')
         size = int(said) if said and said.isdecimal() else None
-        if size is not None and size > max_bytes:
+        if size is not None and size > MAX_BYTES:
             raise ValueError(
-                f'{url}: has {size} bytes, expected at most {max_bytes}'
+                f'{url}: has {size} bytes, expected at most {MAX_BYTES}'
             )
         got = 0
         with wrap_file(
@@ -114,9 +104,9 @@ def _copy(
         ) as source:
             while chunk := source.read(_CHUNK):
                 got += len(chunk)
-                if got > max_bytes:
+                if got > MAX_BYTES:
                     raise ValueError(
-                        f'{url}: has more than {max_bytes} bytes, which is '
+                        f'{url}: has more than {MAX_BYTES} bytes, which is '
                         'the limit'
                     )
                 target.write(chunk)

@@ -25,7 +25,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -132,7 +132,7 @@ def check_package_name(name: str, file: str) -> None:
     Raises:
         BrokenEnvironmentError: If ``name`` starts with another package.
     """
-    if name != _PACKAGE and not name.startswith(f'{_PACKAGE}.'):
+    if not f'{name}.'.startswith(f'{_PACKAGE}.'):
         root = Path(__file__).resolve().parents[3]
         raise BrokenEnvironmentError(
             f'{file} was imported as "{name}", but the package has one name, '
@@ -187,17 +187,21 @@ def foreign_projects_message(file: str) -> str:
     )
 
 
+def package_folder(name: str) -> Path | None:
+    """Folder of a package, which is not imported; None if there is none."""
+    spec = importlib.util.find_spec(name)
+    return spec and spec.origin and Path(spec.origin).parent
+
+
 def installed_distributions(names: Iterable[str]) -> dict[str, str]:
     """Versions of those of the named distributions that are installed."""
     # A third of the time that --help of a tool takes.
-    import importlib.metadata
+    from importlib import metadata
 
     found = {}
     for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
     return found
 
 
@@ -262,11 +266,8 @@ def check_module_versions(
             ) from error
         from mmengine.utils import digit_version
 
-        if (
-            not digit_version(low)
-            <= digit_version(version)
-            < digit_version(high)
-        ):
+        least, limit, found = map(digit_version, (low, high, version))
+        if not least <= found < limit:
             raise BrokenEnvironmentError(
                 f'{wanted} is needed, found {version}. {cure}'
             )
@@ -328,8 +329,8 @@ def without_compiler() -> Iterator[None]:
     Whatever is looked up in the modules that stand in for it loads it.
     """
     package, utils = 'torch._dynamo', 'torch._dynamo.utils'
-    spec = importlib.util.find_spec('torch')
-    if package in sys.modules or spec is None or spec.origin is None:
+    folder = package_folder('torch')
+    if package in sys.modules or folder is None:
         yield
         return
     standing_in = {name: ModuleType(name) for name in (package, utils)}
@@ -343,7 +344,7 @@ def without_compiler() -> Iterator[None]:
         remove()
         return importlib.import_module(name)
 
-    standing_in[package].__path__ = [str(Path(spec.origin).parent / '_dynamo')]
+    standing_in[package].__path__ = [str(folder / '_dynamo')]
 
     def look_up(name: str, key: str) -> Any:
         if key.startswith('__'):  # inspect looks at all modules
@@ -406,12 +407,12 @@ def prepare_torchvision() -> None:
         raise BrokenEnvironmentError(
             f'torch is not installed. {_INSTALL}'
         ) from error
-    spec = importlib.util.find_spec('torchvision')
-    if spec is None or spec.origin is None:
+    folder = package_folder('torchvision')
+    if folder is None:
         raise BrokenEnvironmentError(
             f'torchvision is not installed; mmpretrain needs it. {_INSTALL}'
         )
-    problem = load_torchvision_library(Path(spec.origin).parent)
+    problem = load_torchvision_library(folder)
     if problem is None:
         with without_compiler():
             importlib.import_module('torchvision')
@@ -493,10 +494,10 @@ def leave_out_multimodal_models() -> bool:
     name = 'mmpretrain.utils.dependency'
     module = sys.modules.get(name)
     if module is None:
-        spec = importlib.util.find_spec('mmpretrain')
-        if spec is None or spec.origin is None:
+        folder = package_folder('mmpretrain')
+        if folder is None:
             return False  # what is missing is told by check_module_versions
-        file = Path(spec.origin).parent / 'utils' / 'dependency.py'
+        file = folder / 'utils' / 'dependency.py'
         spec = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

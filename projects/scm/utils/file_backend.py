@@ -12,24 +12,13 @@ class WholeFileBackend(LocalBackend):
     """MMEngine's local backend, whose files appear whole or not at all."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes, see :func:`~projects.scm.utils.write_file`.
-
-        Args:
-            obj (bytes): The content.
-            filepath (str | Path): Missing folders are made.
-        """
+        """Write bytes, see :func:`~projects.scm.utils.write_file`."""
         write_file(filepath, obj)
 
     def put_text(
         self, obj: str, filepath: str | Path, encoding: str = 'utf-8'
     ) -> None:
-        """Write text, likewise.
-
-        Args:
-            obj (str): The content.
-            filepath (str | Path): Missing folders are made.
-            encoding (str): Defaults to 'utf-8'.
-        """
+        """Write text, likewise."""
         write_file(filepath, obj.encode(encoding))
 
 

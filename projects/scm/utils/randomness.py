@@ -43,10 +43,8 @@ def seed_sample(seed: int, epoch: int, draw: int) -> None:
         draw (int): Place of the sample in the epoch's order, from 0, counted
             over all processes.
     """
-    python, numpy, torch_ = derive_seeds(seed, _SAMPLE, epoch, draw)
-    random.seed(python)
-    np.random.seed(numpy)  # noqa: NPY002
-    torch.default_generator.manual_seed(torch_)
+    for_torch = _seed(seed, _SAMPLE, epoch, draw)
+    torch.default_generator.manual_seed(for_torch)
 
 
 def seed_iteration(seed: int, iteration: int, rank: int) -> None:
@@ -58,7 +56,12 @@ def seed_iteration(seed: int, iteration: int, rank: int) -> None:
         rank (int): Of this process among all that train: each drops other
             units.
     """
-    python, numpy, torch_ = derive_seeds(seed, _ITERATION, iteration, rank)
+    torch.manual_seed(_seed(seed, _ITERATION, iteration, rank))
+
+
+def _seed(*parts: int) -> int:
+    """Seed ``random`` and NumPy; the seed for PyTorch."""
+    python, numpy, for_torch = derive_seeds(*parts)
     random.seed(python)
     np.random.seed(numpy)  # noqa: NPY002
-    torch.manual_seed(torch_)
+    return for_torch

@@ -49,18 +49,17 @@ class _ShortError(UnpicklingError):
 _weights_only_unpickler.UnpicklingError = _ShortError
 
 
+_STAND_INS: dict[str, Any] = {}
+
+
 def _stands_for(*names: str) -> Callable:
     """Note the full names under which a pickle asks for a function."""
 
     def note(function: Callable) -> Callable:
-        for name in names:
-            _STAND_INS[name] = function
+        _STAND_INS.update(dict.fromkeys(names, function))
         return function
 
     return note
-
-
-_STAND_INS: dict[str, Any] = {}
 
 
 @_stands_for('mmengine.logging.history_buffer.HistoryBuffer')
@@ -121,7 +120,6 @@ _PLAIN = {
         for code in '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
     },
 }
-_IN_CHECKPOINTS = {**_PLAIN, **_STAND_INS}
 
 
 def read_torch_file(
@@ -156,8 +154,7 @@ def read_torch_file(
 def _read_stream(
     file: BinaryIO, name: str, map_location: Any, trust: bool
 ) -> Any:
-    _check_kind(file, name)
-    if _is_safetensors(file):
+    if _is_safetensors(file, name):
         return _read_safetensors(file, name)
     try:
         _check_members(file, name)
@@ -169,24 +166,21 @@ def _read_stream(
             return torch.load(
                 file, map_location=map_location, weights_only=True
             )
-    except UnpicklingError as error:
-        unsafe = _unsafe_name(error)
-        if unsafe is None:
-            raise ValueError(
-                f'{name}: no checkpoint ({_in_short(error)}); '
-                f'{_beginning(file)}'
-            ) from error
-        raise ValueError(
-            f'{name}: holds {unsafe}, beside weights; reading that can '
-            'run code. If you trust where the file comes from, read it '
-            'with --trust'
-        ) from error
     except _DamagedError:
         raise
     except Exception as error:  # of a damaged file, anything
+        unsafe = _unsafe_name(error)
+        if unsafe is not None:
+            raise ValueError(
+                f'{name}: holds {unsafe}, beside weights; reading that can '
+                'run code. If you trust where the file comes from, read it '
+                'with --trust'
+            ) from error
+        file.seek(0)
         raise ValueError(
-            f'{name}: no checkpoint ({type(error).__name__}: '
-            f'{_in_short(error)}); {_beginning(file)}'
+            f'{name}: no checkpoint ({_in_short(error)}); expected what '
+            'torch.save or safetensors writes, found a file that begins with '
+            f'{file.read(16)!r}'
         ) from error
 
 
@@ -196,12 +190,8 @@ class _DamagedError(ValueError):
 
 def _as_torch_asks() -> list:
     """The allow-list: PyTorch looks an object up by the name it bears."""
-    allowed = []
-    for full_name, thing in _IN_CHECKPOINTS.items():
-        if full_name in _STAND_INS:
-            thing = _named(thing, full_name)
-        allowed.append(thing)
-    return allowed
+    stand_ins = [_named(thing, name) for name, thing in _STAND_INS.items()]
+    return [*_PLAIN.values(), *stand_ins]
 
 
 def _named(thing: Any, full_name: str) -> Any:
@@ -219,6 +209,8 @@ def _named(thing: Any, full_name: str) -> Any:
 
 def _unsafe_name(error: Exception) -> str | None:
     """What a file asked for that it must not have, from PyTorch's words."""
+    if not isinstance(error, UnpicklingError):
+        return None
     found = re.search(
         r'GLOBAL (\S+)|unrecognized function ([^\n]+)|but got ([^\n]+)',
         str(error),
@@ -231,11 +223,13 @@ def _unsafe_name(error: Exception) -> str | None:
 def _in_short(error: Exception) -> str:
     """One line of an error; PyTorch's has advice around the reason."""
     reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
-    return f'{reason.partition(chr(10))[0]:.200}'
+    kind = type(error).__name__
+    start = '' if isinstance(error, UnpicklingError) else f'{kind}: '
+    return f'{start}{reason.partition(chr(10))[0]:.200}'
 
 
-def _check_kind(file: BinaryIO, name: str) -> None:
-    """Name files that are something else altogether."""
+def _is_safetensors(file: BinaryIO, name: str) -> bool:
+    """Tell both kinds apart; name what is something else altogether."""
     start = file.read(512)
     file.seek(0)
     if not start:
@@ -243,15 +237,7 @@ def _check_kind(file: BinaryIO, name: str) -> None:
     kind = other_kind(start)
     if kind:
         raise ValueError(f'{name}: no checkpoint, but {kind}')
-
-
-def _beginning(file: BinaryIO) -> str:
-    """How a file begins that is none of ours, in words."""
-    file.seek(0)
-    return (
-        f'expected what torch.save or safetensors writes, found a file that '
-        f'begins with {file.read(16)!r}'
-    )
+    return start[8:10] == b'{"'
 
 
 def _check_members(file: BinaryIO, name: str) -> None:
@@ -281,12 +267,6 @@ def _check_members(file: BinaryIO, name: str) -> None:
                     f'checksum ({error}); fetch or write the file again'
                 ) from error
     file.seek(0)
-
-
-def _is_safetensors(file: BinaryIO) -> bool:
-    start = file.read(10)
-    file.seek(0)
-    return len(start) == 10 and start[8:] == b'{"'
 
 
 def _read_safetensors(file: BinaryIO, name: str) -> dict[str, Any]:
@@ -443,23 +423,16 @@ def read_pickle(path: str | os.PathLike) -> Any:
     with open(path, 'rb') as file:
         try:
             return _ResultReader(file).load()
-        except UnpicklingError as error:
-            unsafe = _unsafe_name(error)
-            if unsafe is None:
-                file.seek(0)
-                raise ValueError(
-                    f'{path}: not a readable pickle ({_in_short(error)}); '
-                    f'{describe_beginning(file.read(512))}'
-                ) from error
-            raise ValueError(
-                f'{path}: holds {unsafe}; expected results of a test run: '
-                'containers, numbers, arrays and tensors. Reading more can '
-                'run code, so it is not done'
-            ) from error
         except Exception as error:  # of a damaged file, anything
+            unsafe = _unsafe_name(error)
+            if unsafe is not None:
+                raise ValueError(
+                    f'{path}: holds {unsafe}; expected results of a test run: '
+                    'containers, numbers, arrays and tensors. Reading more '
+                    'can run code, so it is not done'
+                ) from error
             file.seek(0)
             raise ValueError(
-                f'{path}: not a readable pickle '
-                f'({type(error).__name__}: {_in_short(error)}); '
+                f'{path}: not a readable pickle ({_in_short(error)}); '
                 f'{describe_beginning(file.read(512))}'
             ) from error

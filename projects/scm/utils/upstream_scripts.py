@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib.util
 import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from .environment import package_folder
 from .trust import TRUST_HELP
 
 
@@ -50,10 +50,9 @@ def find_upstream_tool(name: str, package: str = 'mmpretrain') -> Path:
         FileNotFoundError: If neither an installed package nor a source
             checkout has the tool where it should be.
     """
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
+    folder = package_folder(package)
+    if folder is None:
         raise FileNotFoundError(f'{package} is not installed')
-    folder = Path(spec.origin).parent
     places = [
         folder / '.mim' / 'tools' / f'{name}.py',
         folder.parent / 'tools' / f'{name}.py',
