@@ -253,9 +253,11 @@ class MapFolder:
         self, frame_size_wh: Sequence[int], index: int
     ) -> np.ndarray:
         """Histograms of one image with masks."""
-        from projects.scm.evaluation.metrics.samples import record_masks
+        from projects.scm.evaluation.functional import record_pixels
+        from projects.scm.evaluation.metrics.samples import read_masks
 
         truth = self.truths[index]
-        return record_masks(
-            self._read(index), truth.masks, truth.name, frame_size_wh
+        masks = read_masks(truth.masks, truth.name)
+        return record_pixels(
+            self._read(index), *masks, frame_size_wh, truth.masks.above
         )

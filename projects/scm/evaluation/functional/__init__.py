@@ -23,6 +23,7 @@ from .floors import box_floors, centred_squares
 from .image_record import (
     ImageRecord,
     have_boxes,
+    have_masks,
     record_box,
     record_image,
     record_localization,
@@ -37,7 +38,6 @@ from .masks import (
 )
 from .pixel_figures import (
     PixelFigures,
-    have_masks,
     pixel_figures,
     record_pixels,
     summarize_pixels,

@@ -66,9 +66,7 @@ class ImageRecord:
     def count_fitted(self, truth: Annotation) -> None:
         """Count boxes that were cut or moved before they came here.
 
-        Args:
-            truth (Annotation): The pipeline has fitted its boxes, where it
-                knew the rule of the format.
+        The pipeline has fitted them, where it knew the rule of the format.
         """
         self.num_cut_boxes += truth.num_cut_boxes
         self.num_moved_boxes += truth.num_moved_boxes
@@ -88,12 +86,31 @@ def have_boxes(records: Sequence[ImageRecord]) -> bool:
             names one that does not.
     """
     without = [record.name for record in records if not len(record.gt_boxes)]
+    return _all_or_none(
+        records,
+        without,
+        'ground truth box',
+        ': annotate all images, or set with_boxes=False in the dataset to '
+        'measure classification alone',
+    )
+
+
+def have_masks(records: Sequence[ImageRecord]) -> bool:
+    """The same of masks, see :func:`have_boxes`."""
+    without = [record.name for record in records if record.pixels is None]
+    return _all_or_none(records, without, 'mask')
+
+
+def _all_or_none(
+    records: Sequence[ImageRecord],
+    without: list[str],
+    what: str,
+    cure: str = '',
+) -> bool:
     if without and len(without) < len(records):
         raise ValueError(
-            f'{without[0]}: no ground truth box, but other images have some '
-            f'({len(without)} of {len(records)} so far have none): annotate '
-            'all images, or set with_boxes=False in the dataset to measure '
-            'classification alone'
+            f'{without[0]}: no {what}, but other images have some '
+            f'({len(without)} of {len(records)} so far have none){cure}'
         )
     return not without
 
@@ -366,10 +383,13 @@ def _start_record(
 ) -> ImageRecord:
     """A record that holds what the annotation and the classifier say."""
     gt_label = int(gt_label)
+    rank = None
+    if ranked is not None:
+        rank = ranked.index(gt_label) if gt_label in ranked else -1
     record = ImageRecord(
         name=name,
         gt_label=gt_label,
-        rank=None if ranked is None else _rank(ranked, gt_label),
+        rank=rank,
         gt_boxes=np.empty((0, 4), np.int64),
     )
     if len(gt_boxes):
@@ -403,10 +423,6 @@ def _fill_record(
                 index, found, record.gt_label, ranked
             )
     return record
-
-
-def _rank(ranked: list[int], label: int) -> int:
-    return ranked.index(label) if label in ranked else -1
 
 
 def _check_maps(maps: ArrayLike, labels: list[int], name: str) -> np.ndarray:

@@ -1,8 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """How good the boxes of a threshold are, by what needs no box to tell.
 
-Four criteria score the boxes of a picture at many thresholds. Boxes are
-half-open ``x0, y0, x1, y1`` in pixels of one frame.
+Four criteria score the boxes of a picture at many thresholds: (T,) numbers in
+[0, 1], of a raw score map, (h, w) of any range. Boxes are half-open
+``x0, y0, x1, y1`` in pixels of one frame, and n is the number of pictures.
 
 - ``diffusion``: whether the box agrees with Otsu's box of the map diffused
   over the attention among patches. Diffused thrice, background and object
@@ -45,45 +46,20 @@ CRITERIA = ('diffusion', 'components', 'consistency', 'classification')
 def map_boxes(
     score_map: ArrayLike, thresholds: ArrayLike, size_wh: Sequence[int]
 ) -> np.ndarray:
-    """Boxes of a raw score map, one a threshold.
-
-    Args:
-        score_map (ArrayLike): (h, w) numbers of any range.
-        thresholds (ArrayLike): (T,) in [0, 1].
-        size_wh (Sequence[int]): Width and height of the frame.
-
-    Returns:
-        np.ndarray: (T, 4) float64; of no area where nothing is above.
-    """
+    """(T, 4) float64, boxes of a map; of no area where nothing is above."""
     resized = normalize_score_map(resize_score_map(score_map, size_wh))
     found = boxes_at_thresholds(resized, thresholds, clamp=False)
     return np.asarray(found, np.float64)
 
 
 def otsu_box(score_map: ArrayLike, size_wh: Sequence[int]) -> np.ndarray:
-    """Box of a raw score map at its own threshold.
-
-    Args:
-        score_map (ArrayLike): (h, w) numbers of any range.
-        size_wh (Sequence[int]): Width and height of the frame.
-
-    Returns:
-        np.ndarray: (4,) float64; of no area where the map is constant.
-    """
+    """(4,) float64, Otsu's box of a map; of no area where that is constant."""
     found = score_map_to_boxes(score_map, OTSU, size_wh, frame_size_wh=size_wh)
     return found[0] if len(found) else np.zeros(4)
 
 
 def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
-    """IoU of boxes with their counterparts.
-
-    Args:
-        boxes (ArrayLike): (T, 4).
-        others (ArrayLike): (T, 4), or (4,) for one counterpart of all.
-
-    Returns:
-        np.ndarray: (T,) in [0, 1].
-    """
+    """(T,) IoU of boxes (T, 4) with as many others, or with one (4,)."""
     boxes, others = np.asarray(boxes, float), np.asarray(others, float)
     if others.ndim == 1:
         return iou_half_open(boxes, others[None])[:, 0]
@@ -94,8 +70,8 @@ def agreement_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
     """How many boxes reach an IoU of 0.5 with those of another source.
 
     Args:
-        boxes (ArrayLike): (n, T, 4), one row a picture.
-        others (ArrayLike): (n, 4), one box a picture.
+        boxes (ArrayLike): (n, T, 4).
+        others (ArrayLike): (n, 4).
 
     Returns:
         np.ndarray: (T,) in [0, 1], the share of pictures, then the mean of
@@ -119,7 +95,7 @@ def consistency_scores(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
     takes boxes that are too small.
 
     Args:
-        boxes (ArrayLike): (n, T, 4), one row a picture.
+        boxes (ArrayLike): (n, T, 4).
         others (ArrayLike): (n, T, 4) counterparts.
 
     Returns:

@@ -1,5 +1,10 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""What a map does by itself: how sharp it is, and where its mass lies."""
+"""What a map does by itself: how sharp it is, and where its mass lies.
+
+Maps are (h, w) numbers of any range, the smallest of which counts as 0. Boxes
+of an object are (m, 4) half-open ``x0, y0, x1, y1`` in pixels of the frame,
+``frame_wh``.
+"""
 
 from collections.abc import Sequence
 
@@ -13,18 +18,13 @@ from projects.scm.structures import (
 )
 from projects.scm.structures.boxes import iou_half_open
 
-from .threshold_boxes import boxes_at_thresholds
+from .label_criteria import map_boxes
 
 
 def relative_entropy(score_map: ArrayLike) -> float:
     """Entropy of a map as a distribution, as a share of the largest there is.
 
-    Args:
-        score_map (ArrayLike): (h, w) numbers of any range; the smallest
-            counts as 0.
-
-    Returns:
-        float: 1 for a flat map, 0 for a single peak.
+    It is 1 for a flat map, 0 for a single peak.
     """
     mass = check_score_map(score_map).ravel()
     mass = mass - mass.min()
@@ -40,18 +40,7 @@ def share_inside(
     boxes: ArrayLike,
     frame_wh: Sequence[int] = (224, 224),
 ) -> float:
-    """How much of the mass of a map lies in the boxes of an object.
-
-    Args:
-        score_map (ArrayLike): (h, w) numbers of any range; the smallest
-            counts as 0.
-        boxes (ArrayLike): (m, 4) half-open ``x0, y0, x1, y1`` in the frame.
-        frame_wh (Sequence[int]): Width and height of the frame. Defaults to
-            (224, 224).
-
-    Returns:
-        float: In [0, 1]; 0 for a flat map.
-    """
+    """Share of the mass of a map in an object's boxes; 0 for a flat map."""
     resized = normalize_score_map(resize_score_map(score_map, frame_wh))
     inside = np.zeros(resized.shape, bool)
     for x0, y0, x1, y1 in np.asarray(boxes, float).round().astype(int):
@@ -66,18 +55,6 @@ def best_ious(
     thresholds: ArrayLike,
     frame_wh: Sequence[int] = (224, 224),
 ) -> np.ndarray:
-    """IoU of a map's box with the nearest box of an object.
-
-    Args:
-        score_map (ArrayLike): (h, w) numbers of any range.
-        boxes (ArrayLike): (m, 4) half-open ``x0, y0, x1, y1`` in the frame.
-        thresholds (ArrayLike): (T,) in [0, 1].
-        frame_wh (Sequence[int]): Width and height of the frame. Defaults to
-            (224, 224).
-
-    Returns:
-        np.ndarray: (T,) in [0, 1].
-    """
-    resized = normalize_score_map(resize_score_map(score_map, frame_wh))
-    found = boxes_at_thresholds(resized, thresholds, clamp=False)
+    """IoU of a map's box with the nearest of an object, at (T,) thresholds."""
+    found = map_boxes(score_map, thresholds, frame_wh)
     return iou_half_open(found, np.asarray(boxes, float)).max(1)

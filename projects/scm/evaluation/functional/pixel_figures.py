@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from projects.scm.structures import normalize_score_map, resize_score_map
 
-from .image_record import ImageRecord
+from .image_record import ImageRecord, have_masks
 from .masks import (
     merge_masks,
     peak_pixel_iou,
@@ -110,24 +110,6 @@ def _centre_map(shape: tuple[int, int]) -> np.ndarray:
     y, x = (np.abs(np.arange(side) - side // 2) for side in shape)
     distance = np.maximum(y[:, None], x)
     return 1 - distance / (distance.max() + 1)
-
-
-def have_masks(records: Sequence[ImageRecord]) -> bool:
-    """Whether a set has masks, all of its images or none.
-
-    Args:
-        records (Sequence[ImageRecord]): Of the set, at least one.
-
-    Raises:
-        ValueError: If some images have masks and others do not.
-    """
-    without = [record.name for record in records if record.pixels is None]
-    if without and len(without) < len(records):
-        raise ValueError(
-            f'{without[0]}: no mask, but other images have some '
-            f'({len(without)} of {len(records)} so far have none)'
-        )
-    return not without
 
 
 def summarize_pixels(records: Sequence[ImageRecord]) -> PixelFigures | None:

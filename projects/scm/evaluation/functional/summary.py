@@ -21,11 +21,7 @@ CLASSIFICATION = ('top1_cls_acc', 'top5_cls_acc')
 def is_trivial(key: str, num_classes: int | None) -> bool:
     """Whether a figure of the five best classes looks at all of them.
 
-    Tables leave such figures out.
-
-    Args:
-        key (str): Its name.
-        num_classes (int, optional): Of the model; None if not known.
+    Tables leave such figures out. The number of classes may not be known.
     """
     return 'top5' in key and num_classes is not None and num_classes < 6
 
@@ -71,6 +67,13 @@ class Figure:
         return self.oracle - self.value
 
 
+#: Numbers of a figure that are written down.
+FIGURE_NUMBERS = (
+    *('value', 'iou', 'threshold', 'oracle', 'oracle_threshold'),
+    *('oracle_gap', 'otsu', 'floor_full_image', 'floor_centred_square'),
+)
+
+
 @dataclass
 class Summary:
     """The figures of one protocol on one set of images.
@@ -111,16 +114,11 @@ class Summary:
 
     def hits(self) -> dict[str, np.ndarray]:
         """(n,) hits of the images, of every accuracy by its name."""
-        found = {}
-        if self.ranks is not None:
-            found = dict(
-                zip(
-                    CLASSIFICATION,
-                    (self.ranks == 0, self.ranks >= 0),
-                    strict=True,
-                )
-            )
-        return {**found, **{k: f.hits for k, f in self.figures.items()}}
+        found = {key: figure.hits for key, figure in self.figures.items()}
+        if self.ranks is None:
+            return found
+        best, any_of_five = CLASSIFICATION
+        return {best: self.ranks == 0, any_of_five: self.ranks >= 0, **found}
 
     def accuracies(self) -> dict[str, float]:
         """Every accuracy in percent, by its name."""
@@ -197,17 +195,7 @@ class Summary:
             'classification': self.classification,
             'intervals': {k: [i.low, i.high] for k, i in intervals.items()},
             'figures': {
-                key: {
-                    'value': figure.value,
-                    'iou': figure.iou,
-                    'threshold': figure.threshold,
-                    'oracle': figure.oracle,
-                    'oracle_threshold': figure.oracle_threshold,
-                    'oracle_gap': figure.oracle_gap,
-                    'otsu': figure.otsu,
-                    'floor_full_image': figure.floor_full_image,
-                    'floor_centred_square': figure.floor_centred_square,
-                }
+                key: {name: getattr(figure, name) for name in FIGURE_NUMBERS}
                 for key, figure in self.figures.items()
             },
             'errors': self.errors,

@@ -2,7 +2,7 @@
 """From data samples, as the pipeline yields them, to records of images."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,40 +89,13 @@ def record_found(
     """
     record = record_localization(plan, found, truth)
     if truth.masks is not None:
-        record.pixels = record_masks(
+        record.pixels = record_pixels(
             as_array(found.map_of(truth.gt_label)),
-            truth.masks,
-            found.name,
+            *read_masks(truth.masks, found.name),
             plan.frame_size_wh,
+            truth.masks.above,
         )
     return record
-
-
-def record_masks(
-    score_map: np.ndarray,
-    masks: MaskFiles,
-    name: str,
-    frame_size_wh: Sequence[int],
-) -> np.ndarray:
-    """Read the masks of an image, and hold its map against them.
-
-    Args:
-        score_map (np.ndarray): (h, w) raw scores of the true class.
-        masks (MaskFiles): The files.
-        name (str): The image, for messages.
-        frame_size_wh (Sequence[int]): Width and height of the frame.
-
-    Returns:
-        np.ndarray: See :func:`~projects.scm.evaluation.functional.\
-record_pixels`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a mask does not decode.
-    """
-    return record_pixels(
-        score_map, *read_masks(masks, name), frame_size_wh, masks.above
-    )
 
 
 def read_masks(
