@@ -141,9 +141,8 @@ class _FoundBoxes:
         found = self._once(
             self._found, label, protocol.interpolation, contours
         )
-        return found._replace(
-            place=found.place[self.plan.columns[index]]
-        ).finish(
+        place = found.place[self.plan.columns[index]]
+        return found._replace(place=place).finish(
             self.plan.frame_size_wh,
             clamp=protocol.clamp,
             empty_box=protocol.empty_box,
@@ -482,11 +481,8 @@ def _error_kinds(
 ) -> np.ndarray:
     """(T + e + 1,) uint8, error kinds of the predicted class's box."""
     if ranked[0] != gt_label:
-        return np.full(
-            len(found.plan.columns[index]),
-            ERROR_KINDS.index('cls'),
-            np.uint8,
-        )
+        wrong = ERROR_KINDS.index('cls')
+        return np.full(len(found.plan.columns[index]), wrong, np.uint8)
     boxes = found.boxes(gt_label, index, 'largest')
     kinds = classify_boxes(boxes.boxes, found.gt_boxes)
     return kinds[boxes.offsets[boxes.place]]

@@ -3,7 +3,10 @@
 
 PxAP after Choe et al., "Evaluating Weakly Supervised Object Localization
 Methods Right", and ``clovaai/wsolevaluation``: pixels of all images are put
-into one histogram of scores, so that large objects count more.
+into one histogram of scores, so that large objects count more. Figures are
+those of the sum of all images' :func:`pixel_histograms`, (2, t + 2), and of
+their (t,) thresholds; without a pixel of foreground they raise a
+``ValueError``.
 """
 
 from collections.abc import Sequence
@@ -133,18 +136,7 @@ def _precision(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
 
 
 def pxap(histograms: np.ndarray) -> float:
-    """Area under the precision-recall curve of pixels.
-
-    Args:
-        histograms (np.ndarray): (2, t + 2), the sum over all images of
-            :func:`pixel_histograms`.
-
-    Returns:
-        float: In percent.
-
-    Raises:
-        ValueError: If there is no foreground pixel.
-    """
+    """Area under the precision-recall curve of pixels, in percent."""
     hits, misses = _counts_above(histograms)
     recall = hits / hits[-1]
     precision = _precision(hits, misses)
@@ -158,17 +150,9 @@ def peak_pixel_iou(
 
     Intersection and union are those of the pixels of all images together.
 
-    Args:
-        histograms (np.ndarray): (2, t + 2), the sum over all images of
-            :func:`pixel_histograms`.
-        thresholds (ArrayLike): (t,) those of the histograms.
-
     Returns:
         tuple: The IoU in percent, and its threshold (foreground: score ≥
         threshold; the lowest of several).
-
-    Raises:
-        ValueError: If there is no foreground pixel.
     """
     hits, misses = _counts_above(histograms)
     ious = (hits / (hits[-1] + misses))[::-1]
@@ -183,17 +167,9 @@ def pixel_curves(
 ) -> dict[str, list[float]]:
     """Precision, recall and IoU of pixels at every threshold.
 
-    Args:
-        histograms (np.ndarray): (2, t + 2), the sum over all images of
-            :func:`pixel_histograms`.
-        thresholds (ArrayLike): (t,) those of the histograms.
-
     Returns:
         dict: ``thresholds``, and lists of t in percent: ``precision`` (0
         where nothing is foreground), ``recall`` and ``iou``.
-
-    Raises:
-        ValueError: If there is no foreground pixel.
     """
     hits, misses = _counts_above(histograms)
     curves = {
@@ -201,11 +177,7 @@ def pixel_curves(
         'recall': hits / hits[-1],
         'iou': hits / (hits[-1] + misses),
     }
-    count = len(np.asarray(thresholds))
-    return {
-        'thresholds': np.asarray(thresholds, np.float64).tolist(),
-        **{
-            key: (curve[::-1][:count] * 100).tolist()
-            for key, curve in curves.items()
-        },
-    }
+    rows = {'thresholds': np.asarray(thresholds, np.float64).tolist()}
+    for key, curve in curves.items():
+        rows[key] = (curve[::-1][: len(rows['thresholds'])] * 100).tolist()
+    return rows

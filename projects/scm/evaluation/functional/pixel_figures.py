@@ -79,12 +79,10 @@ def record_pixels(
 
     Args:
         score_map (ArrayLike): (h, w) raw scores.
-        masks (Sequence[np.ndarray]): See :func:`merge_masks`.
-        ignore (np.ndarray, optional): See :func:`merge_masks`. Defaults to
-            None.
-        frame_size_wh (Sequence[int]): Width and height of the frame.
-            Defaults to (224, 224).
-        above (float): See :func:`merge_masks`. Defaults to 0.5.
+        masks (Sequence[np.ndarray]): See :func:`merge_masks`, as the rest.
+        ignore (np.ndarray, optional): Defaults to None.
+        frame_size_wh (Sequence[int]): Defaults to (224, 224).
+        above (float): Defaults to 0.5.
 
     Returns:
         np.ndarray: (2, 2, t + 2) unsigned integers: of the map, and of the

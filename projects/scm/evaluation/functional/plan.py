@@ -152,11 +152,8 @@ class EvaluationPlan:
 
     def keys(self, protocol: Protocol) -> list[str]:
         """Names of the figures of a protocol that have a threshold each."""
-        return [
-            measure.key(iou)
-            for measure in protocol.measures
-            for iou in self.iou_thresholds
-        ]
+        ious = self.iou_thresholds
+        return [m.key(iou) for m in protocol.measures for iou in ious]
 
     def thresholds(self, index: int) -> np.ndarray:
         """(T + e,) grid of a protocol, then thresholds that were given."""

@@ -41,10 +41,8 @@ class CutBoxes(NamedTuple):
 
         Args:
             size_wh (Sequence[int]): Width and height of the map.
-            clamp (bool): Whether ``x1, y1`` are limited to the last pixel of
-                the map, as wsolevaluation does. Defaults to True.
-            empty_box (Sequence[int]): The box of a cut that leaves no
-                contour. Defaults to (0, 0, 0, 0).
+            clamp (bool): See :func:`boxes_at_thresholds`, as the next.
+            empty_box (Sequence[int]): Defaults to (0, 0, 0, 0).
 
         Returns:
             CutBoxes: With at least one box at every cut.

@@ -200,11 +200,9 @@ class DumpPseudoLabels(BaseMetric):
             'num_filtered': sum(i.num_found for i in images) - num_boxes,
             'num_images_without_boxes': sum(not i.boxes for i in images),
         }
-        MMLogger.get_current_instance().info(
-            '%s: %s',
-            self.out_file,
-            ', '.join(f'{value} {key}' for key, value in counts.items()),
-        )
+        told = ', '.join(f'{value} {key}' for key, value in counts.items())
+        logger = MMLogger.get_current_instance()
+        logger.info('%s: %s', self.out_file, told)
         return counts
 
     def _take(self, sample: Mapping[str, Any]) -> ImageBoxes:
@@ -260,14 +258,9 @@ class DumpPseudoLabels(BaseMetric):
             ],
         }
         for image_id, image in enumerate(images, 1):
-            content['images'].append(
-                {
-                    'id': image_id,
-                    'file_name': image.file_name,
-                    'width': image.width,
-                    'height': image.height,
-                }
-            )
+            row = {'id': image_id, 'file_name': image.file_name}
+            size = {'width': image.width, 'height': image.height}
+            content['images'].append({**row, **size})
             for box in image.boxes:
                 box = dict(box, image_id=image_id)
                 label = 0 if self.class_agnostic else box['category_id'] - 1
