@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from projects.scm.utils.checks import check_positive
 from projects.scm.visualization.drawing import (
     check_image,
     load_font,
@@ -26,6 +27,11 @@ class Panel(NamedTuple):
     """One or several lines."""
     image: np.ndarray
     """uint8 (H, W, 3), RGB."""
+
+
+def class_caption(label: int, classes: Sequence[str] | None) -> str:
+    """``3 (wren)``, or ``3`` where nobody tells the names of the classes."""
+    return f'{label} ({classes[label]})' if classes else str(label)
 
 
 def map_caption(name: str, score_map: np.ndarray) -> str:
@@ -58,11 +64,7 @@ def tile_panels(
     for panel in panels:
         check_image(panel.image)
     columns = len(panels) if columns is None else columns
-    if columns < 1 or height < 1:
-        raise ValueError(
-            'columns and height: expected at least 1, got '
-            f'{columns} and {height}'
-        )
+    check_positive(columns=columns, height=height)
     images = [resize_to_height(panel.image, height) for panel in panels]
     # Captions need some room, however narrow the pictures are.
     cell_w = max(height // 2, *(image.shape[1] for image in images))
@@ -100,22 +102,12 @@ def tile_panels(
 
 
 def stack_sheets(sheets: Sequence[np.ndarray]) -> np.ndarray:
-    """Put sheets of panels below each other, the left edges aligned.
-
-    Args:
-        sheets (Sequence[np.ndarray]): uint8 ``(H, W, 3)``, RGB; at least one.
-
-    Returns:
-        np.ndarray: uint8 ``(sum of H, largest W, 3)``, RGB.
-    """
+    """Put sheets of panels, at least one, below each other, on the left."""
     width = max(sheet.shape[1] for sheet in sheets)
+    missing = [(0, width - sheet.shape[1]) for sheet in sheets]
     wide = [
-        np.pad(
-            sheet,
-            ((0, 0), (0, width - sheet.shape[1]), (0, 0)),
-            constant_values=_PAPER[0],
-        )
-        for sheet in sheets
+        np.pad(sheet, ((0, 0), right, (0, 0)), constant_values=_PAPER[0])
+        for sheet, right in zip(sheets, missing, strict=True)
     ]
     return np.concatenate(wide)
 

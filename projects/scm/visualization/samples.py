@@ -11,19 +11,12 @@ from projects.scm.visualization.drawing import (
     draw_boxes,
     resize_to_height,
 )
-from projects.scm.visualization.panels import Panel
+from projects.scm.visualization.panels import Panel, class_caption
 from projects.scm.visualization.reading import read_picture
 
 
 def input_to_rgb(inputs: object) -> np.ndarray:
-    """A model input before preprocessing as a picture.
-
-    Args:
-        inputs (Tensor): uint8 ``(3, H, W)``, BGR, as mmcv loads pictures.
-
-    Returns:
-        np.ndarray: uint8 ``(H, W, 3)``, RGB.
-    """
+    """A tensor ``(3, H, W)``, BGR, as uint8 ``(H, W, 3)``, RGB."""
     image = inputs.permute(1, 2, 0).cpu().numpy()
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
@@ -46,8 +39,7 @@ def sample_panels(
         the captions tell their number.
     """
     data_sample = sample['data_samples']
-    label = int(data_sample.gt_label)
-    name = f'{label} ({classes[label]})' if classes else str(label)
+    name = class_caption(int(data_sample.gt_label), classes)
     original = read_picture(data_sample.img_path, data_sample.ori_shape[1::-1])
     before = [
         instance['bbox'] for instance in data_sample.get('instances') or []

@@ -20,7 +20,11 @@ from projects.scm.visualization.drawing import (
     overlay_heatmap,
     resize_to_height,
 )
-from projects.scm.visualization.panels import Panel, tile_panels
+from projects.scm.visualization.panels import (
+    Panel,
+    class_caption,
+    tile_panels,
+)
 
 
 @VISUALIZERS.register_module()
@@ -101,16 +105,22 @@ class WSOLVisualizer(UniversalVisualizer):
 
         captions, layers = [], []
         if draw_gt:
-            captions += self._caption_gt(data_sample)
+            if 'gt_label' in data_sample:
+                names = map(self._class_name, data_sample.gt_label.tolist())
+                captions.append(f'ground truth: {", ".join(names)}')
             layers += _layer_gt(data_sample)
         heat = None
         if draw_pred:
             found = Localization.from_mapping(data_sample.to_dict())
-            captions += self._caption_pred(found)
             layers += _layer_pred(found)
-            if found.score_maps is not None and found.pred_score is not None:
-                score_map = as_array(found.map_of(found.pred_label))
-                heat = overlay_heatmap(canvas, score_map, self.opacity)
+            if found.pred_score is not None:
+                label = found.pred_label
+                score = float(found.pred_score[label])
+                name_of = self._class_name(label)
+                captions.append(f'predicted: {name_of}, {score:.2f}')
+                if found.score_maps is not None:
+                    score_map = as_array(found.map_of(label))
+                    heat = overlay_heatmap(canvas, score_map, self.opacity)
 
         panels = [Panel('\n'.join(captions), canvas)]
         if heat is not None:
@@ -133,24 +143,7 @@ class WSOLVisualizer(UniversalVisualizer):
         return drawn
 
     def _class_name(self, label: int) -> str:
-        """``3 (wren)``, or ``3`` where the dataset tells no names."""
-        classes = (self.dataset_meta or {}).get('classes')
-        return f'{label} ({classes[label]})' if classes else str(label)
-
-    def _caption_gt(self, data_sample: DataSample) -> list[str]:
-        """One line that tells the annotated classes."""
-        if 'gt_label' not in data_sample:
-            return []
-        names = map(self._class_name, data_sample.gt_label.tolist())
-        return ['ground truth: ' + ', '.join(names)]
-
-    def _caption_pred(self, found: Localization) -> list[str]:
-        """One line that tells the predicted class and its score."""
-        if found.pred_score is None:
-            return []
-        label = found.pred_label
-        score = float(found.pred_score[label])
-        return [f'predicted: {self._class_name(label)}, {score:.2f}']
+        return class_caption(label, (self.dataset_meta or {}).get('classes'))
 
 
 def _layer_gt(data_sample: DataSample) -> list[tuple]:
