@@ -35,32 +35,22 @@ def find_masks(
     if not files:
         return list(records)
     now = dict(zip(files, map(str, locate(files, data_root)), strict=True))
-    return [
-        r._replace(
-            truth=r.truth._replace(
-                masks=r.truth.masks._replace(
-                    objects=[now[file] for file in r.truth.masks.objects],
-                    ignored=now.get(r.truth.masks.ignored),
-                )
-            )
+
+    def moved(record: Record) -> Record:
+        masks = record.truth.masks
+        if masks is None:
+            return record
+        masks = masks._replace(
+            objects=[now[file] for file in masks.objects],
+            ignored=now.get(masks.ignored),
         )
-        if r.truth.masks is not None
-        else r
-        for r in records
-    ]
+        return record._replace(truth=record.truth._replace(masks=masks))
+
+    return list(map(moved, records))
 
 
 def read_outline(record: Record, frame_wh: Sequence[int]) -> str:
-    """Outline of what an image's masks show.
-
-    Args:
-        record (Record): Its masks are read.
-        frame_wh (Sequence[int]): Width and height of what they are resized
-            to.
-
-    Returns:
-        str: See :func:`outline`; empty without masks.
-    """
+    """Outline of an image's masks, which are read, in a frame; '' if none."""
     masks = record.truth.masks
     if masks is None:
         return ''

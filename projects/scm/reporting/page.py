@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -99,13 +100,10 @@ class Page(NamedTuple):
 
 
 def encode_map(score_map: np.ndarray) -> str:
-    """A grid map for the page: base64 of height, width, then the cells.
+    """A grid map ``(h, w)`` of any range, at most 255 a side, for the page.
 
-    Args:
-        score_map (np.ndarray): ``(h, w)``, at most 255 a side, any range.
-
-    Returns:
-        str: Base64 of ``2 + h·w`` bytes; cells are min-maxed to 0…255.
+    Base64 of ``2 + h·w`` bytes: height, width, then the cells, min-maxed to
+    0…255.
     """
     height, width = score_map.shape
     if max(height, width) > 255:
@@ -118,14 +116,7 @@ def encode_map(score_map: np.ndarray) -> str:
 
 
 def render_page(page: Page) -> str:
-    """Write the page as HTML that needs no other file.
-
-    Args:
-        page (Page): What to show.
-
-    Returns:
-        str: The HTML document.
-    """
+    """Write the page as HTML that needs no other file."""
     if len(page.names) > len(RUN_COLORS):
         raise ValueError(
             f'runs: expected at most {len(RUN_COLORS)}, got {len(page.names)}'
@@ -195,10 +186,12 @@ def _data(page: Page) -> dict:
             if label in page.classes
         },
         'kinds': [
-            dict(zip(('key', 'name', 'text', 'color'), row, strict=True))
-            for row in (
-                (key, *kinds[key]) for key in ERROR_KINDS if key in kinds
+            dict(
+                zip(('name', 'text', 'color'), kinds[key], strict=True),
+                key=key,
             )
+            for key in ERROR_KINDS
+            if key in kinds
         ],
         'curves': [
             {'name': name, 'thresholds': thresholds}
@@ -230,17 +223,13 @@ def _run(index: int, page: Page) -> dict:
     """Columns of one run: index 0 predicted class, 1 true class."""
     records, measures = page.runs[index], page.measures[index]
     maps = [
-        [
-            encode_map(as_array(r.found.map_of(label)))
-            if label is not None
-            else None
-            for r, label in labelled
-        ]
-        for labelled in (
-            [(r, r.pred_label) for r in records],
-            # the same map is not stored twice
-            [(r, None if r.right_class else r.gt_label) for r in records],
-        )
+        [encode_map(as_array(r.found.map_of(r.pred_label))) for r in records],
+        [  # the same map is not stored twice
+            None
+            if r.right_class
+            else encode_map(as_array(r.found.map_of(r.gt_label)))
+            for r in records
+        ],
     ]
     per_class = _per_class(index, page)
     learning = dict(enumerate(page.learning)).get(index)
@@ -265,8 +254,7 @@ def _run(index: int, page: Page) -> dict:
         and {
             'loss': learning.loss,
             'figures': {
-                _curve_name(name): points
-                for name, points in learning.figures.items()
+                _curve_name(k): v for k, v in learning.figures.items()
             },
         },
         'perClass': {
@@ -298,15 +286,13 @@ def _swept(records: Sequence[Record], measures: RunMeasures) -> list[dict]:
 
 def _floors(measures: RunMeasures) -> list[list]:
     """Name and percent of boxes that ignore the image, at IoU 0.5."""
-    figures = [f for f in measures.main.figures.values() if f.iou == 0.5]
-    return [
-        [name, round(value, 2)]
-        for figure in figures[:1]
-        for name, value in (
-            ('centred square', figure.floor_centred_square),
-            ('full image', figure.floor_full_image),
-        )
-    ]
+    for figure in measures.main.figures.values():
+        if figure.iou == 0.5:
+            return [
+                ['centred square', round(figure.floor_centred_square, 2)],
+                ['full image', round(figure.floor_full_image, 2)],
+            ]
+    return []
 
 
 def _curve_name(key: str) -> str:
@@ -330,12 +316,8 @@ def _curves(
             if not summary.figures or is_trivial(measure.name, num_classes):
                 continue
             name = f'{figure_name(measure.name)} ({summary.protocol.name})'
-            lines = [
-                np.round(
-                    summary.figures[measure.key(iou)].curve[::step], 2
-                ).tolist()
-                for iou in ious
-            ]
+            figures = [summary.figures[measure.key(iou)] for iou in ious]
+            lines = [np.round(f.curve[::step], 2).tolist() for f in figures]
             curves.append((name, thin, lines))
     return curves
 
@@ -361,8 +343,7 @@ def _per_class(index: int, page: Page) -> dict[str, dict[int, float]]:
 def _about(page: Page) -> str:
     """How runs and page came about, as HTML."""
     rows = []
-    for index, name in enumerate(page.names):
-        card = dict(enumerate(page.cards)).get(index, RunCard())
+    for name, card in zip_longest(page.names, page.cards, fillvalue=RunCard()):
         versions = ', '.join(f'{k} {v}' for k, v in card.versions.items())
         parts = {
             'config': card.config,

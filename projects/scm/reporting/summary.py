@@ -44,8 +44,8 @@ INTERVALS_NOTE = (
 
 MASKS_NOTE = (
     'Masks: pixels of all images together. Everything as foreground has '
-    '{full:.2f} in both; squares around the centre have {pxap:.2f} and '
-    '{iou:.2f}.'
+    '{0.full_image:.2f} in both; squares around the centre have '
+    '{0.centred_pxap:.2f} and {0.centred_iou:.2f}.'
 )
 
 BEST_NOTE = '● is the largest of a row.'
@@ -63,9 +63,6 @@ def verdict(
         names (Sequence[str]): Of the runs.
         pixels (Sequence[PixelFigures | None]): Against masks, of each run.
             Defaults to ().
-
-    Returns:
-        str: Text.
     """
     first = summaries[0]
     several = len(names) > 1
@@ -134,18 +131,13 @@ def summary_table(
         num_classes (int): Below six, figures of five classes are left out.
         pixels (Sequence[PixelFigures | None]): Against masks, of each run.
             Defaults to ().
-
-    Returns:
-        str: HTML.
     """
     width = 1 + len(names)
     main = [_classification(summaries, num_classes)]
     detail = []
     boxed = bool(summaries[0][0].figures)
-    for of_runs in zip(*summaries, strict=True):
+    for of_runs in zip(*summaries, strict=True) if boxed else ():
         first = of_runs[0]
-        if not boxed:
-            continue
         intervals = _intervals(of_runs)
         main.append(_band(first, width))
         detail.append(_band(first, width))
@@ -157,13 +149,7 @@ def summary_table(
     masks_note = ''
     if any(pixels):
         main += _mask_rows(pixels, width)
-        masks_note = _note(
-            MASKS_NOTE.format(
-                full=pixels[0].full_image,
-                pxap=pixels[0].centred_pxap,
-                iou=pixels[0].centred_iou,
-            )
-        )
+        masks_note = _note(MASKS_NOTE.format(pixels[0]))
     head = ''.join(
         f'<th scope="col"><span class="swatch" style="background:{color}">'
         f'</span>{html.escape(name)}</th>'

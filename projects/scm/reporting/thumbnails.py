@@ -53,12 +53,12 @@ def locate(
         )
         cut = next(found, 0)
         paths = [Path(data_root, *part[cut:]) for part in parts]
-        advice = (
-            f'the test run named {img_paths[0]}; no end of that is below '
-            f'--data-root {data_root}'
-            if not paths[0].is_file()
-            else f'{paths[0]} is there'
-        )
+        advice = f'{paths[0]} is there'
+        if not paths[0].is_file():
+            advice = (
+                f'the test run named {img_paths[0]}; no end of that is below '
+                f'--data-root {data_root}'
+            )
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise FileNotFoundError(
@@ -75,18 +75,10 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def encode_thumbnail(path: Path, side: int, size_wh: tuple[int, int]) -> bytes:
-    """Encode a picture, shrunk to a longest side, as WebP.
-
-    Args:
-        path (Path): The picture.
-        side (int): Longest side in pixels; smaller pictures keep their size.
-        size_wh (tuple[int, int]): Size the test run saw.
-
-    Returns:
-        bytes: A WebP file.
+    """Encode a picture, shrunk to a longest side in pixels, as WebP.
 
     Raises:
-        ValueError: If it does not decode, or has another size.
+        ValueError: If it does not decode, or the test run saw another size.
     """
     image = open_picture(str(path), size_wh, shrink_to=side)
     scale = min(1.0, side / max(size_wh))
@@ -137,17 +129,7 @@ def encode_thumbnails(
     side: int,
     workers: int,
 ) -> Iterator[bytes]:
-    """Encode all pictures, in order, with threads.
-
-    Args:
-        paths (Sequence[Path]): The pictures.
-        sizes (Sequence[tuple[int, int]]): Width and height of each.
-        side (int): Longest side in pixels.
-        workers (int): Number of threads.
-
-    Yields:
-        bytes: One WebP file a picture.
-    """
+    """Encode all pictures, in order, with so many threads."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         sides = [side] * len(paths)
         yield from pool.map(encode_thumbnail, paths, sides, sizes)
