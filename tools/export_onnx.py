@@ -19,8 +19,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from _options import add_trust_option
 from _repo_path import make_importable, run
-from _trust import add_trust_option
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,9 +14,8 @@ model finds). See docs/pseudo_labels.md.
 
 import argparse
 
-from _config_options import add_config_options
+from _options import add_config_options, add_trust_option
 from _repo_path import make_importable, run
-from _trust import add_trust_option
 
 
 def parse_args() -> argparse.Namespace:

@@ -28,7 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _config_options import add_config_options
+from _options import add_config_options
 from _repo_path import make_importable, run
 
 

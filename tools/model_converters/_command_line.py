@@ -3,7 +3,7 @@
 
 import argparse
 
-from _trust import add_trust_option
+from _options import add_trust_option
 
 
 def parse_args(description: str) -> argparse.Namespace:

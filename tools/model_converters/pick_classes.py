@@ -18,9 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _config_options import add_config_options
+from _options import add_config_options, add_trust_option
 from _repo_path import make_importable, run
-from _trust import add_trust_option
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _config_options import add_config_options
+from _options import add_config_options
 from _repo_path import make_importable, run
 
 
