@@ -38,11 +38,9 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
         layout='constrained',
     )
     for axis, panel in zip(axes[0], panels, strict=True):
-        if 'figures' in panel:
-            _draw_boxes(axis, panel)
-        else:
-            _draw_masks(axis, panel)
-        axis.set(xlabel='threshold', ylabel='percent', xlim=(0, 1))
+        _draw(axis, panel)
+        axis.set(xlabel='threshold', ylabel='percent')
+        axis.set(xlim=(0, 1), ylim=(0, 100))
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     for ending in ('png', 'svg'):
@@ -86,43 +84,20 @@ def curve_styles(
     return {key: styles[key] for key in curves}
 
 
-def _draw_boxes(axis: Any, panel: dict[str, Any]) -> None:
-    """Accuracy over the threshold; a dot where the threshold was chosen."""
+def _draw(axis: Any, panel: dict[str, Any]) -> None:
+    """Figures over the threshold; a dot where that was chosen."""
+    figures = panel.get('figures')
     curves = dict(panel['curves'])
     thresholds = curves.pop('thresholds')
     for key, (color, style, width) in curve_styles(curves).items():
-        figure = panel['figures'][key]
-        axis.plot(
-            thresholds,
-            curves[key],
-            label=key,
-            color=color,
-            linestyle=style,
-            linewidth=width,
-        )
-        if figure['threshold'] is not None:
-            axis.plot(
-                figure['threshold'],
-                figure['value'],
-                'o',
-                color=color,
-                markersize=2 + 2 * width,
-            )
-    axis.set_title(
-        f'{panel["protocol"]}, threshold: {panel["threshold_choice"]}'
-    )
-    axis.set_ylim(0, 100)
-
-
-def _draw_masks(axis: Any, panel: dict[str, Any]) -> None:
-    """Precision, recall and IoU of pixels over the threshold."""
-    curves = dict(panel['curves'])
-    thresholds = curves.pop('thresholds')
-    for key, (color, _, width) in curve_styles(curves).items():
-        axis.plot(
-            thresholds, curves[key], label=key, color=color, linewidth=width
-        )
-    axis.set_title(
-        f'PxAP {panel["pxap"]:.2f}, peak IoU {panel["peak_pixel_iou"]:.2f}'
-    )
-    axis.set_ylim(0, 100)
+        (line,) = axis.plot(thresholds, curves[key], style, label=key)
+        line.set(color=color, linewidth=width)
+        if figures and figures[key]['threshold'] is not None:
+            place = figures[key]['threshold'], figures[key]['value']
+            axis.plot(*place, 'o', color=color, markersize=2 + 2 * width)
+    if figures is None:
+        peak = f'peak IoU {panel["peak_pixel_iou"]:.2f}'
+        axis.set_title(f'PxAP {panel["pxap"]:.2f}, {peak}')
+    else:
+        choice = f'threshold: {panel["threshold_choice"]}'
+        axis.set_title(f'{panel["protocol"]}, {choice}')
