@@ -45,7 +45,8 @@ def project(mutants, tmp_path, monkeypatch):
     )
     (tmp_path / 'list.yml').write_text(LIST)
     subprocess.run(['git', 'init', '-q'], cwd=tmp_path, check=True)
-    monkeypatch.setattr(mutants, 'REPO', tmp_path)
+    for module in (mutants, importlib.import_module('mutation_list')):
+        monkeypatch.setattr(module, 'REPO', tmp_path)
     return tmp_path
 
 
@@ -53,8 +54,8 @@ RUN = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv.pop(1))
-import mutants
-mutants.REPO = Path(sys.argv.pop(1))
+import mutants, mutation_list
+mutants.REPO = mutation_list.REPO = Path(sys.argv.pop(1))
 mutants.HEAVY = ('pytest', 'numba', '_hypothesis_pytestplugin')
 mutants.prepare_environment = lambda: None
 mutants.main()
