@@ -75,7 +75,7 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def encode_thumbnail(path: Path, side: int, size_wh: tuple[int, int]) -> bytes:
-    """Encode a picture, shrunk to a longest side in pixels, as WebP.
+    """Encode a picture as WebP, its longest side ``side`` pixels at most.
 
     Raises:
         ValueError: If it does not decode, or the test run saw another size.

@@ -121,9 +121,10 @@ def prepare_environment() -> None:
 
 
 def check_package_name(name: str, file: str) -> None:
-    """Refuse an import of a module and file of ours but as ``projects.scm``.
+    """Refuse an import under any name but ``projects.scm``.
 
-    A second name would run every registration a second time.
+    A second name would run every registration a second time. ``name`` is that
+    of the package or of a module in it; messages tell its file.
 
     Raises:
         BrokenEnvironmentError: If ``name`` starts with another package.
