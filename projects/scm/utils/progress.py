@@ -53,16 +53,8 @@ def in_lines(
 ) -> Iterator[Any]:
     """Write a line every ten per cent; short work has fewer.
 
-    Rich itself writes where nobody looks once, when all is done.
-
-    Args:
-        items (Iterable): Anything.
-        description (str): What is done with them.
-        total (int): How many they are.
-        console (Console): Where to.
-
-    Yields:
-        Any: The items.
+    Rich itself writes where nobody looks once, when all is done. For the
+    arguments see :func:`track`.
     """
     last_tenth, last_line_s = 0, time.monotonic()
     for done, item in enumerate(items, start=1):
