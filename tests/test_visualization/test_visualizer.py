@@ -9,8 +9,12 @@ from mmpretrain.registry import VISUALIZERS
 from mmpretrain.structures import DataSample
 from PIL import Image
 
-from projects.scm.structures import Localization
-from projects.scm.visualization import GT_COLOR, PRED_COLOR, WSOLVisualizer
+from projects.scm.visualization import (
+    GT_COLOR,
+    PRED_COLOR,
+    WSOLVisualizer,
+    tile_panels,
+)
 
 
 @pytest.fixture
@@ -124,13 +128,23 @@ def test_only_the_first_process_draws(tmp_path, sample, monkeypatch):
     assert not list(tmp_path.rglob('*.png'))
 
 
-def test_class_names_are_used(tmp_path, sample):
+def test_class_names_are_used(tmp_path, sample, monkeypatch):
     visualizer = build(tmp_path)
     visualizer.dataset_meta = {'classes': ['wren', 'robin', 'crow']}
-    assert visualizer._caption_gt(sample) == ['ground truth: 1 (robin)']
-    assert visualizer._caption_pred(
-        Localization.from_mapping(sample.to_dict())
-    ) == ['predicted: 2 (crow), 0.70']
+    captions = []
+
+    def tile(panels, **options):
+        captions.extend(panel.caption for panel in panels)
+        return tile_panels(panels, **options)
+
+    monkeypatch.setattr(
+        'projects.scm.visualization.visualizer.tile_panels', tile
+    )
+    visualizer.add_datasample('a', IMAGE, sample)
+    assert captions == [
+        'ground truth: 1 (robin)\npredicted: 2 (crow), 0.70',
+        'score map of the predicted class',
+    ]
 
 
 def test_built_from_a_config_by_name():
