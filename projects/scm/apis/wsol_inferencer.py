@@ -22,6 +22,7 @@ from mmpretrain.structures import DataSample
 from mmpretrain.visualization import UniversalVisualizer
 from torch import Tensor
 
+from projects.scm.datasets.transforms import check_test_transforms
 from projects.scm.models.heads import best_classes
 from projects.scm.structures import Localization, check_box_cfg
 from projects.scm.utils.checks import check_positive
@@ -412,6 +413,7 @@ class WSOLInferencer(BaseInferencer):
             TRANSFORMS.build(step)
             for step in cfg.test_dataloader.dataset.pipeline
         ]
+        check_test_transforms(steps)
         loaders = [s for s in steps if isinstance(s, LoadImageFromFile)]
         self.loader = (loaders or [LoadImageFromFile()])[0]
         apart = (LoadImageFromFile, LoadAnnotations)

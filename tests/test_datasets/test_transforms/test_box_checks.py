@@ -6,7 +6,10 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import TRANSFORMS
 from PIL import Image
 
-from projects.scm.datasets.transforms import check_box_transforms
+from projects.scm.datasets.transforms import (
+    check_box_transforms,
+    check_test_transforms,
+)
 from projects.scm.datasets.transforms.box_checks import fit_annotation
 
 LOAD_BOXES = {'type': 'LoadAnnotations', 'with_label': False}
@@ -65,11 +68,26 @@ def test_refused(step):
         check_box_transforms(build(LOAD_BOXES, step), with_boxes=True)
     # Without boxes, or before they are loaded, anything goes.
     check_box_transforms(build(step), with_boxes=True)
+    if step['type'] == 'ResizeEdge':  # keeps the picture whole, and tells
+        check_test_transforms(build(step))
+        return
+    with pytest.raises(ValueError, match='in the test pipeline moves pixels'):
+        check_test_transforms(build(step))
 
 
 @pytest.mark.parametrize('step', ACCEPTED, ids=lambda step: step['type'])
 def test_accepted(step):
     check_box_transforms(build(LOAD_BOXES, step), with_boxes=True)
+    check_test_transforms(build(step))
+
+
+def test_a_crop_alone_is_told_by_any_packing(tmp_path):
+    path = tmp_path / 'a.png'
+    Image.new('RGB', (12, 10)).save(path)
+    for pack in ('PackInputs', 'PackWSOLInputs'):
+        steps = [{'type': 'Load8BitImage'}, ACCEPTED[1], {'type': pack}]
+        packed = Compose(build(*steps))({'img_path': str(path)})
+        assert packed['data_samples'].scale_factor == (1.0, 1.0)
 
 
 def test_boxes_that_are_not_there():

@@ -5,7 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from mmpretrain.registry import MODELS
+from mmengine.dataset import Compose
+from mmpretrain.registry import MODELS, TRANSFORMS
 from test_engine.tiny_training import tiny_config, train
 
 from projects.scm.datasets import CUBLocalization
@@ -101,8 +102,8 @@ def test_a_good_set_and_one_elsewhere(cub):
 
 
 @pytest.mark.parametrize('stage', ['train', 'test'])
-def test_a_preprocessor_that_pads_is_refused(stage):
-    """A CNN does not tell its head that it was given more."""
+def test_what_moves_pixels_is_refused(stage):
+    """A CNN does not tell its head that it was given padding."""
     model = MODELS.build(
         dict(
             type='ImageClassifier',
@@ -115,5 +116,10 @@ def test_a_preprocessor_that_pads_is_refused(stage):
     runner = SimpleNamespace(
         model=model, val_loop=1, **dict.fromkeys(LOADERS, loader)
     )
+    check = getattr(DataCheckHook(), f'before_{stage}')
     with pytest.raises(ValueError, match='pad_size_divisor=32 pads pictures'):
-        getattr(DataCheckHook(), f'before_{stage}')(runner)
+        check(runner)
+    turn = TRANSFORMS.build(dict(type='mmpretrain.Rotate', angle=10.0))
+    loader.dataset = SimpleNamespace(pipeline=Compose([turn]))
+    with pytest.raises(ValueError, match='Rotate in the test pipeline'):
+        check(runner)

@@ -1,7 +1,12 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Transforms."""
 
-from .box_checks import FitAnnotation, check_box_transforms, insert_fit
+from .box_checks import (
+    FitAnnotation,
+    check_box_transforms,
+    check_test_transforms,
+    insert_fit,
+)
 from .cached import (
     LoadCachedImage,
     ResizeFromOriginal,
@@ -21,6 +26,7 @@ __all__ = [
     'PackWSOLInputs',
     'ResizeFromOriginal',
     'check_box_transforms',
+    'check_test_transforms',
     'find_pixel_steps',
     'insert_fit',
     'use_original_sizes',

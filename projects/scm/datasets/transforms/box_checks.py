@@ -67,6 +67,29 @@ def check_box_transforms(transforms: Sequence[Any], with_boxes: bool) -> None:
             )
 
 
+def check_test_transforms(transforms: Sequence[Any]) -> None:
+    """Refuse a test pipeline after which no box can be placed.
+
+    What resizes the whole picture, mirrors it or cuts it out is told by its
+    result, and refused there; the others leave no trace.
+
+    Args:
+        transforms (Sequence): The transforms of the pipeline, built.
+
+    Raises:
+        ValueError: If one of MMPretrain's crops or moves pixels; names it.
+    """
+    for step in _flatten(list(transforms)):
+        if isinstance(step, MOVES_PIXELS_ONLY) and not isinstance(
+            step, mmpretrain_transforms.ResizeEdge
+        ):
+            raise ValueError(
+                f'{type(step).__name__} in the test pipeline moves pixels, '
+                'so boxes could not be placed in the original; it must '
+                'resize pictures as a whole'
+            )
+
+
 def fit_annotation(results: Mapping[str, Any]) -> dict[str, Any]:
     """Fit annotated boxes to the image that was read.
 

@@ -33,7 +33,7 @@ class Load8BitImage(LoadImageFromFile):
     **Required Keys:** img_path
 
     **Added Keys:** img, img_shape, ori_shape (of the image as it is in the
-    file, with ``dct_scaled`` too)
+    file, with ``dct_scaled`` too), scale_factor (1, 1)
 
     Args:
         dct_scaled (tuple[int, int], optional): (width, height) that the
@@ -103,6 +103,8 @@ class Load8BitImage(LoadImageFromFile):
             image = image.astype(np.float32)
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = size
+        # Without a transform that resizes, a changed size is that of a crop.
+        results['scale_factor'] = (1.0, 1.0)
         return results
 
     def _decode(

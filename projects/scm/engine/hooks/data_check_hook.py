@@ -14,6 +14,7 @@ from projects.scm.datasets.inspection import (
     find_bad_boxes,
     find_missing_images,
 )
+from projects.scm.datasets.transforms import check_test_transforms
 from projects.scm.engine.unwrapping import unwrap
 from projects.scm.models.heads import ScoreMapHead
 
@@ -28,8 +29,8 @@ class DataCheckHook(Hook):
 
     All images of its sets must be there, and boxes must fit them. Folders are
     listed and headers of images read, so this takes seconds; whether images
-    decode shows when they are read. Nor may the preprocessor pad, which
-    would move boxes.
+    decode shows when they are read. Nor may test pipeline or
+    preprocessor move pixels, and boxes with them.
     """
 
     priority = 'VERY_HIGH'
@@ -44,30 +45,37 @@ class DataCheckHook(Hook):
         sets = {'training': runner.train_dataloader.dataset}
         if runner.val_loop is not None:
             sets['validation'] = runner.val_dataloader.dataset
-            check_padding(runner.model)
+            check_geometry(runner.model, sets['validation'])
         _check(sets, runner)
 
     def before_test(self, runner: Runner) -> None:
         """Look at the test set; raises as above."""
-        check_padding(runner.model)
-        _check({'test': runner.test_dataloader.dataset}, runner)
+        dataset = runner.test_dataloader.dataset
+        check_geometry(runner.model, dataset)
+        _check({'test': dataset}, runner)
 
 
-def check_padding(model: nn.Module) -> None:
-    """Refuse a preprocessor that pads pictures to be localised in.
+def check_geometry(model: nn.Module, dataset: Any) -> None:
+    """Refuse what moves pixels of pictures to be localised in.
 
-    Not every backbone tells its head what it was given.
+    Not every backbone tells its head that it was given padding, and not every
+    transform that it was there.
 
     Args:
         model (nn.Module): As a runner has it.
+        dataset (Any): What it is tested on.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If the preprocessor pads, or a transform moves pixels.
     """
     model = unwrap(model)
+    if not isinstance(getattr(model, 'head', None), ScoreMapHead):
+        return
+    pipeline = getattr(dataset, 'pipeline', None)
+    check_test_transforms(getattr(pipeline, 'transforms', ()))
     preprocessor = getattr(model, 'data_preprocessor', None)
     divisor = getattr(preprocessor, 'pad_size_divisor', 1)
-    if divisor > 1 and isinstance(getattr(model, 'head', None), ScoreMapHead):
+    if divisor > 1:
         raise ValueError(
             f'data_preprocessor: pad_size_divisor={divisor} pads pictures, '
             'so boxes could not be placed in the original: set '
