@@ -76,6 +76,7 @@ def main() -> None:
     from projects.scm.apis.choices import resolve_threshold
     from projects.scm.apis.pseudo_labels import write_pseudo_labels
     from projects.scm.utils.config_options import read_config
+    from projects.scm.utils.counting import counted
     from projects.scm.utils.trust import trusted
 
     threshold = resolve_threshold(args.threshold, args.threshold_figure)
@@ -89,8 +90,9 @@ def main() -> None:
             args.area_range,
         )
     print(
-        f'{metrics["pseudo/num_boxes"]:.0f} boxes of '
-        f'{metrics["pseudo/num_images"]:.0f} training images: {args.out}'
+        f'{counted(int(metrics["pseudo/num_boxes"]), "box", "boxes")} of '
+        f'{counted(int(metrics["pseudo/num_images"]), "training image")}: '
+        f'{args.out}'
     )
 
 

@@ -77,17 +77,17 @@ def test_folders_are_searched_to_the_bottom(tmp_path) -> None:
         'top.JPG',
     ]
     assert names(folder) == ['fish/1', 'fish/deep/er/1', 'tool/1', 'top']
-    # mmengine's backend does not list hidden files, only hidden folders.
     assert sorted(found.left_out) == [
         '.cache/1.png',
         'README',
         'phone.HEIC',
+        'tool/.hidden.png',
         'tool/note.txt',
     ]
     line = found.describe_left_out()
-    assert line.startswith('4 left out, no pictures or videos: ')
+    assert line.startswith('5 left out, no pictures or videos: ')
     assert set(line.partition(': ')[2].split(', ')) == {
-        '1 hidden',
+        '2 hidden',
         '1 no suffix',
         '1 .heic',
         '1 .txt',
@@ -105,7 +105,7 @@ def test_folders_are_searched_to_the_bottom(tmp_path) -> None:
         'phone.HEIC',
     ]
     assert expand_inputs(folder / 'tool').describe_left_out() == (
-        '1 left out, no pictures or videos: 1 .txt'
+        '2 left out, no pictures or videos: 1 hidden, 1 .txt'
     )
     assert expand_inputs(folder / 'fish').describe_left_out() == ''
 

@@ -35,6 +35,10 @@ def test_what_is_missing_comes_with_its_cure(monkeypatch, tmp_path) -> None:
     assert finding.state == MISSING
     assert finding.found == 'not installed; for nothing'
     assert finding.cure == 'pip install no-such'
+    assert doctor._multimodal_note('4.57.6') == ''
+    assert 'multimodal models need one before 5' in doctor._multimodal_note(
+        '5.24.0'
+    )
     monkeypatch.setenv('PATH', str(tmp_path))
     assert doctor.look_at_browser().state == MISSING
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))

@@ -337,7 +337,7 @@ def test_files_that_are_no_images_are_counted(convert, photos):
     output, _ = convert()
     assert '2 classes, 4 images to train, 2 to test' in output
     assert '2 other files left out: 1 .jfif, 1 .HEIC; taken are .jpg' in output
-    assert '2 files in hidden folders left out' in output
+    assert '2 hidden files left out' in output
 
 
 def test_what_is_no_picture_is_said(refused, photos):

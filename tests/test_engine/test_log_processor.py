@@ -60,14 +60,14 @@ def test_long_lists_stand_in_the_file_alone(tmp_path, capsys) -> None:
         'Hooks will be executed in the following order:\nbefore_run:',
         'paramwise_options -- head.semantic.bias:weight_decay=0.0',
     ]
-    for text in [*lists, 'training set: all 18 images are there']:
+    for text in [*lists, 'training set: all of 18 images there']:
         logger.info(text)
     said = [
         x.partition('INFO - ')[2] for x in capsys.readouterr().out.split('\n')
     ]
     assert said == [
         f'environment, config and hooks: {file}',
-        'training set: all 18 images are there',
+        'training set: all of 18 images there',
         '',
     ]
     kept = file.read_text()

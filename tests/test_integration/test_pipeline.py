@@ -61,7 +61,7 @@ def test_lines_of_no_use_are_not_printed(workshop, trained):
     # What comes before the first step tells what runs, on what, and where.
     first = next(i for i, x in enumerate(lines) if ' Epoch(train) ' in x)
     told = (
-        *('multimodal', 'environment, config', 'on the CPU, 1 thread ('),
+        *('environment, config', 'on the CPU, 1 thread ('),
         *(' set: ', 'Checkpoints will'),
     )
     before = [x for x in lines[:first] if x and x != '== train.py']

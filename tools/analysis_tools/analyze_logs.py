@@ -111,6 +111,7 @@ def main() -> None:
     """Run the tool."""
     make_importable()
     from projects.scm.utils import read_json_lines
+    from projects.scm.utils.counting import counted
     from projects.scm.utils.upstream_scripts import (
         check_arguments,
         find_upstream_tool,
@@ -141,9 +142,8 @@ def main() -> None:
         )
         joined = join_logs(logs, Path(folder))
         if len(joined) < len(args.json_logs):
-            print(
-                f'{len(args.json_logs)} logs are those of {len(joined)} runs'
-            )
+            runs = counted(len(joined), 'run')
+            print(f'{len(args.json_logs)} logs are those of {runs}')
         if list(joined) != args.json_logs:
             replace_logs(args, joined)
         if args.task == 'plot_curve':

@@ -61,6 +61,7 @@ def main() -> None:
     from projects.scm.apis.label_thresholds import choose_threshold
     from projects.scm.evaluation.functional import save_label_threshold
     from projects.scm.utils.config_options import read_config
+    from projects.scm.utils.counting import counted
 
     cfg = read_config(args.config, args.cfg_options)
     chosen = choose_threshold(
@@ -73,7 +74,8 @@ def main() -> None:
     save_label_threshold(args.out, chosen)
     print(
         f'threshold {chosen["threshold"]:g} by {chosen["criterion"]}, '
-        f'{chosen["num_images"]} images, {chosen["seconds"]:.0f} s; '
+        f'{counted(chosen["num_images"], "image")}, '
+        f'{chosen["seconds"]:.0f} s; '
         f'wrote {args.out}'
     )
 

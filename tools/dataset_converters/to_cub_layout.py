@@ -66,6 +66,8 @@ def find_photographs(
         ConversionError: If there are none, or some lie outside of a class
             folder.
     """
+    from projects.scm.utils.counting import counted
+
     if not folder.is_dir():
         raise ConversionError(f'{folder}: no such folder')
     found, hidden, others = [], 0, Counter()
@@ -88,12 +90,12 @@ def find_photographs(
                 )
             )
     if hidden:
-        notes.append(f'{folder}: {hidden} files in hidden folders left out')
+        notes.append(f'{folder}: {counted(hidden, "hidden file")} left out')
     if others:
         kinds = ', '.join(f'{n} {kind}' for kind, n in others.most_common(10))
         notes.append(
-            f'{folder}: {sum(others.values())} other files left out: {kinds}; '
-            f'taken are {", ".join(EXTENSIONS)}'
+            f'{folder}: {counted(sum(others.values()), "other file")} left '
+            f'out: {kinds}; taken are {", ".join(EXTENSIONS)}'
         )
     splits = sorted({photo.label for photo in found} & SPLITS)
     if splits:
@@ -247,6 +249,7 @@ def convert(args: argparse.Namespace) -> str:
         read_cub,
         read_voc_folder,
     )
+    from projects.scm.utils.counting import counted
 
     if args.out.exists():
         raise ConversionError(f'{args.out}: exists already, not touched')
@@ -320,18 +323,21 @@ def convert(args: argparse.Namespace) -> str:
             ) from error
         raise
     turned = sum(photo.turned for photo in photographs)
-    notes += [f'{turned} images turned upright'] * (turned > 0)
+    notes += [f'{counted(turned, "image")} turned upright'] * (turned > 0)
     return summary(args.out, photographs, notes)
 
 
 def summary(out: Path, photographs: list[Photograph], notes: list[str]) -> str:
     """Say what was written and how to use it."""
+    from projects.scm.utils.counting import counted
+
     test = sum(photo.test for photo in photographs)
     boxes = sum(len(photo.boxes) for photo in photographs)
     classes = len({photo.label for photo in photographs})
     lines = [
-        f'{out}: {classes} classes, {len(photographs) - test} images to '
-        f'train, {test} to test, {boxes} boxes',
+        f'{out}: {counted(classes, "class", "classes")}, '
+        f'{counted(len(photographs) - test, "image")} to train, {test} to '
+        f'test, {counted(boxes, "box", "boxes")}',
         *notes,
         'In a config: dataset=dict(data_root='
         f'{str(out)!r}) in train_dataloader, val_dataloader and '

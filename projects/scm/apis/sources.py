@@ -215,7 +215,7 @@ def _expand_path(
     local = isinstance(backend, LocalBackend)
     if backend.isdir(path):
         names = list(backend.list_dir_or_file(path, False, recursive=True))
-        names = sorted(names + _broken_links(path) if local else names)
+        names = sorted(names + _unlisted(path) if local else names)
         files = {backend.join_path(path, name): name for name in names}
         kept = _pictures_among(files, path, ignored, left_out)
         return [
@@ -242,13 +242,13 @@ def _is_broken_link(path: str) -> bool:
     return os.path.islink(path) and not os.path.exists(path)
 
 
-def _broken_links(folder: str) -> list[str]:
-    """Links to nothing below a folder, which other listings leave out."""
+def _unlisted(folder: str) -> list[str]:
+    """Links to nothing, and hidden files, which MMEngine does not list."""
     return [
         os.path.relpath(os.path.join(parent, name), folder)
         for parent, _, names in os.walk(folder)
         for name in names
-        if _is_broken_link(os.path.join(parent, name))
+        if name.startswith('.') or _is_broken_link(os.path.join(parent, name))
     ]
 
 

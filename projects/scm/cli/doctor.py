@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from projects.scm.utils.environment import (
     ONEDL_LINE,
+    TRANSFORMERS_TOO_NEW,
     UPSTREAM_LINE,
     BrokenEnvironmentError,
     installed_distributions,
@@ -122,7 +123,20 @@ def look_at_modules() -> Iterator[Finding]:
             version = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
             version = 'of another distribution'
+        if module == 'transformers':
+            version += _multimodal_note(version)
         yield Finding(OK, distribution, version)
+
+
+def _multimodal_note(version: str) -> str:
+    """What a release of transformers is too new for."""
+    major = version.partition('.')[0]
+    if not major.isdecimal() or int(major) < TRANSFORMERS_TOO_NEW:
+        return ''
+    return (
+        "; mmpretrain's multimodal models need one before "
+        f'{TRANSFORMERS_TOO_NEW}, and are left out; nothing else is'
+    )
 
 
 def look_at_browser() -> Finding:

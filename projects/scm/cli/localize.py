@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from projects.scm.utils.counting import counted
 from projects.scm.utils.light_imports import without_sharding
 from projects.scm.utils.trust import TRUST_HELP, trusted
 from projects.scm.utils.upstream_scripts import check_file, check_files
@@ -207,13 +208,13 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
         for result in stream:
             folder.add(result)
     sys.stdout.write(
-        f'{_count(folder.num_results, "picture")}, '
-        f'{_count(folder.num_boxes, "box", "boxes")}: '
+        f'{counted(folder.num_results, "picture")}, '
+        f'{counted(folder.num_boxes, "box", "boxes")}: '
         f'{", ".join(map(str, folder.written))}\n'
     )
     if folder.failures:
         sys.stderr.write(
-            f'{_count(len(folder.failures), "picture")} could not be read:\n'
+            f'{counted(len(folder.failures), "picture")} could not be read:\n'
             + ''.join(
                 f'  {entry["error"]}\n' for entry in folder.failures[:SHOWN]
             )
@@ -315,7 +316,3 @@ def _check_detector_options(
 
 def _named(source: Source) -> str:
     return source.path or source.name
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f'{number} {one if number == 1 else many or f"{one}s"}'

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from projects.scm.utils.environment import MULTIMODAL_TOLD
 from projects.scm.utils.upstream_scripts import check_file
 
 from .main import PROGRAM, find_tools
@@ -307,7 +306,5 @@ def _step(title: str, tool: str, *arguments: object) -> None:
     sys.stdout.flush()
     command = [sys.executable, find_tools() / tool, *arguments]
     done = subprocess.run(list(map(str, command)), check=False)
-    # Once is enough for what every step would say of the environment.
-    os.environ[MULTIMODAL_TOLD] = '1'
     if done.returncode:
         sys.exit(f'ERROR: the step "{title}" has failed, see above')

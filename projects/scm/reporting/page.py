@@ -29,6 +29,7 @@ from projects.scm.reporting.summary import (
     verdict,
 )
 from projects.scm.structures import as_array, normalize_score_map
+from projects.scm.utils.counting import counted
 from projects.scm.utils.run_card import RunCard
 from projects.scm.visualization.drawing import (
     GT_COLOR,
@@ -384,15 +385,16 @@ def _lead(page: Page) -> str:
             f'{tau} ({name})'
             for tau, name in zip(taus, page.names, strict=True)
         )
+    images = counted(len(page.runs[0]), 'image')
     if not summary.figures:
         masks = 'with masks, ' if page.measures[0].pixels else ''
         return (
-            f'{several}{len(page.runs[0])} images {masks}without annotated '
+            f'{several}{images} {masks}without annotated '
             f'boxes. Boxes below are those of protocol '
             f'{summary.protocol.name}: τ {shown}; the slider moves it.'
         )
     return (
-        f'{several}{len(page.runs[0])} images. Boxes, overlaps and errors '
+        f'{several}{images}. Boxes, overlaps and errors '
         f'below follow protocol {summary.protocol.name} at the threshold of '
         f'{figure_name(summary.errors_of)} ({summary.choice}): τ {shown}.'
     )

@@ -15,6 +15,7 @@ from projects.scm.evaluation.functional import (
     is_trivial,
 )
 from projects.scm.evaluation.functional.report import NO_BOXES
+from projects.scm.utils.counting import counted
 
 NAMES = {
     'top1_cls_acc': 'Top-1 classification',
@@ -76,9 +77,9 @@ def verdict(
     if first.figures:
         figures = [s.figures['gt_known_acc'] for s in summaries]
         return (
-            f'{each([f.value for f in figures])} of {first.num_images} boxes '
-            'right; a centred square: '
-            f'{figures[0].floor_centred_square:.0f} %.'
+            f'{each([f.value for f in figures])} of '
+            f'{counted(first.num_images, "box", "boxes")} right; a centred '
+            f'square: {figures[0].floor_centred_square:.0f} %.'
         )
     if any(pixels):
         return (
@@ -89,8 +90,8 @@ def verdict(
         return NO_BOXES
     right = each([s.classification['top1_cls_acc'] for s in summaries])
     return (
-        f'{right} of {first.num_images} classes right; how many boxes are, '
-        'nobody has annotated.'
+        f'{right} of {counted(first.num_images, "class", "classes")} right; '
+        'how many boxes are, nobody has annotated.'
     )
 
 

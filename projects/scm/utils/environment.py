@@ -20,8 +20,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
-import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,8 +56,6 @@ ONEDL_LINE = (
 #: First major release of transformers without the names that mmpretrain's
 #: multimodal models import.
 TRANSFORMERS_TOO_NEW = 5
-#: Variable that is set once that was told, for the processes that follow.
-MULTIMODAL_TOLD = 'SCM_WSOL_MULTIMODAL_TOLD'
 #: torchvision's compiled library: since 0.29, and before.
 TORCHVISION_LIBRARIES = ('_C_stable', '_C')
 #: What ``import torchvision`` needs to exist, from its C++ sources.
@@ -464,6 +460,8 @@ def leave_out_multimodal_models() -> bool:
     finds without transformers: the models are known, and building one ends in
     an error of mmpretrain.
 
+    ``scm-wsol doctor`` says so; in every run it would be noise.
+
     Returns:
         bool: Whether they are left out.
     """
@@ -485,16 +483,5 @@ def leave_out_multimodal_models() -> bool:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[name] = module
-    if not module.WITH_MULTIMODAL:
-        return True
     module.WITH_MULTIMODAL = False
-    if os.environ.get(MULTIMODAL_TOLD):
-        return True
-    os.environ[MULTIMODAL_TOLD] = '1'
-    logging.getLogger(_PACKAGE).warning(
-        "mmpretrain's multimodal models are left out: they need transformers "
-        'before %d, found %s. Nothing else depends on them.',
-        TRANSFORMERS_TOO_NEW,
-        version,
-    )
     return True

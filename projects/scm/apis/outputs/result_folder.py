@@ -10,6 +10,7 @@ from typing import Any
 
 from projects.scm.apis.sources import RESULT_MARKER
 from projects.scm.utils import read_json, write_json
+from projects.scm.utils.counting import counted
 
 from .writer import ResultWriter
 
@@ -119,8 +120,9 @@ def clear_results(
         if not overwrite:
             raise FileExistsError(
                 f'{path}: holds the results of another run ({old["state"]}, '
-                f'{old["results"]} pictures, started {old["started"]}). Give '
-                'another folder, or --overwrite to replace them'
+                f'{counted(old["results"], "picture")}, started '
+                f'{old["started"]}). Give another folder, or --overwrite to '
+                'replace them'
             )
         for entry in old['entries']:
             target = path / entry

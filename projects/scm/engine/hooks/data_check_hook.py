@@ -17,6 +17,7 @@ from projects.scm.datasets.inspection import (
 from projects.scm.datasets.transforms import check_test_transforms
 from projects.scm.engine.unwrapping import unwrap
 from projects.scm.models.heads import ScoreMapHead
+from projects.scm.utils.counting import counted
 
 #: Share of images that boxes may leave unsuspected. Of CUB's test split it is
 #: less than a hundredth; where corners are taken for sides it is most.
@@ -116,8 +117,9 @@ def _describe(sets: dict[str, Any], runner: Runner) -> str | None:
         if missing or problems:
             continue
         runner.logger.info(
-            f'{name} set: all {len(dataset)} images are there'
-            + (f', boxes fit in {opened} images looked at' * bool(opened))
+            f'{name} set: all of {counted(len(dataset), "image")} there'
+            + f', boxes fit in {counted(opened, "image")} looked at'
+            * bool(opened)
         )
         if leaving > _LEAVING * opened:
             runner.logger.warning(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from projects.scm.utils import match_images
+from projects.scm.utils.counting import counted
 
 from .bootstrap import DRAWS, LEVEL
 from .image_record import ImageRecord
@@ -89,8 +90,9 @@ def format_differences(
             rows.append([mine.protocol.name, key, *cells])
     return '\n'.join(
         [
-            f'Differences to {name}, the same {summaries[0].num_images} '
-            'images, percentage points.',
+            f'Differences to {name}, on the same '
+            f'{counted(summaries[0].num_images, "image")}, percentage '
+            'points.',
             align(rows, left=[0, 1]),
             NOTE,
         ]

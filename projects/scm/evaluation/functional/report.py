@@ -3,6 +3,8 @@
 
 from collections.abc import Sequence
 
+from projects.scm.utils.counting import counted
+
 from .bootstrap import DRAWS, LEVEL, Interval
 from .pixel_figures import PixelFigures
 from .summary import Figure, Summary, is_trivial
@@ -134,8 +136,8 @@ def format_table(
         rows += _pixel_rows(pixels)
     elif not have_figures:
         lines = [
-            f'Classification on {name}, {summaries[0].num_images} images, '
-            'percent.',
+            f'Classification on {name}, '
+            f'{counted(summaries[0].num_images, "image")}, percent.',
             INTERVALS,
             NO_BOXES,
         ]
@@ -147,7 +149,7 @@ def format_table(
         return '\n'.join(lines)
     num_images = (pixels or summaries[0]).num_images
     lines = [
-        f'Localization on {name}, {num_images} images, percent. '
+        f'Localization on {name}, {counted(num_images, "image")}, percent. '
         'The floors are boxes that ignore the image, whatever the class.',
         align(rows),
         *[INTERVALS] * bool(summaries),
