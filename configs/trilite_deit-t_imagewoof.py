@@ -23,5 +23,5 @@ tta_pipeline = [*test_pipeline[:-1], _base_.flip_and_pack]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-val_evaluator = dict(protocol=['trilite', 'wsoleval'])
+val_evaluator = dict(protocol=['trilite', 'scm', 'wsoleval', 'tscam'])
 test_evaluator = val_evaluator

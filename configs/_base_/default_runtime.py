@@ -7,6 +7,7 @@ custom_imports = dict(
 )
 
 default_hooks = dict(
+    logger=dict(type='ProgressLoggerHook'),
     # The last epoch is what is reported. Choosing the best one needs a split
     # that is not the test set: then set save_best, e.g. 'wsol/scm/top1_loc'.
     checkpoint=dict(type='DurableCheckpointHook', max_keep_ckpts=2),

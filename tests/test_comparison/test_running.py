@@ -166,6 +166,16 @@ def test_a_method_with_a_checkpoint_is_not_trained(bench, make_runner):
         make_runner().run()
 
 
+def test_protocols_are_looked_at_before_a_training(bench, make_runner):
+    config = bench.folder / 'configs' / 'scm_birds.py'
+    config.write_text(config.read_text().replace("['scm', 'tscam']", "'scm'"))
+    with pytest.raises(
+        ValueError, match=r"scm_birds.py: .*expected 'tscam'.*\['scm'\]"
+    ):
+        make_runner().run()
+    assert bench.calls == []
+
+
 def test_failures_name_the_log(bench, make_runner):
     (bench.folder / 'fail').touch()
     with pytest.raises(RuntimeError, match=r'(?s)train.log.*out of memory'):

@@ -25,6 +25,7 @@ from .spec import Run
 __all__ = [
     'EpochResult',
     'RunResult',
+    'fixed_threshold',
     'load_result',
     'measure_epoch',
     'save_result',
@@ -174,6 +175,27 @@ def save_result(path: str | Path, content: dict[str, Any]) -> None:
     write_json(path, {'format': FORMAT, **content})
 
 
+def fixed_threshold(plan: EvaluationPlan) -> float:
+    """The threshold that is reported as the one fixed before.
+
+    Args:
+        plan (EvaluationPlan): Protocols of a config.
+
+    Returns:
+        float: That of the first protocol that has one.
+
+    Raises:
+        ValueError: If none has.
+    """
+    for choice in plan.choices:
+        if choice.type == 'fixed':
+            return choice.value
+    raise ValueError(
+        'test_evaluator.protocol: none has a fixed threshold; expected '
+        f"'tscam' among them, got {[p.name for p in plan.protocols]}"
+    )
+
+
 def measure_epoch(
     samples: Sequence[Mapping[str, Any]],
     plan: EvaluationPlan,
@@ -185,8 +207,8 @@ def measure_epoch(
     Args:
         samples (Sequence[Mapping]): See
             :func:`~projects.scm.utils.load_test_run`.
-        plan (EvaluationPlan): Protocols, those of the config; the first
-            ``fixed`` threshold among them is the one that is reported.
+        plan (EvaluationPlan): Protocols, those of the config, with a
+            :func:`fixed_threshold`.
         epoch (int): The epoch, from 1; 0 if nothing was trained.
         labels (Mapping, optional): What the file of thresholds chosen by
             labels holds. Defaults to None.
@@ -200,12 +222,7 @@ def measure_epoch(
     """
     samples = sorted(samples, key=lambda sample: str(sample['img_path']))
     names = [str(sample['img_path']) for sample in samples]
-    fixed = [c.value for c in plan.choices if c.type == 'fixed']
-    if not fixed:
-        raise ValueError(
-            'test_evaluator.protocol: none has a fixed threshold; expected '
-            "'tscam' among them"
-        )
+    fixed = fixed_threshold(plan)
     records = [record_sample(plan, sample) for sample in samples]
     reported = reported_half(names)
     ranks = np.array([record.rank for record in records])
@@ -213,7 +230,7 @@ def measure_epoch(
         plan,
         records,
         reported,
-        fixed[0],
+        fixed,
         None if labels is None else float(labels['threshold']),
     )
     described = {

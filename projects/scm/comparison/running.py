@@ -31,8 +31,15 @@ from projects.scm.utils import (
     write_file,
     write_json,
 )
+from projects.scm.utils.config_options import load_config
 
-from .results import RunResult, load_result, measure_epoch, save_result
+from .results import (
+    RunResult,
+    fixed_threshold,
+    load_result,
+    measure_epoch,
+    save_result,
+)
 from .spec import Comparison, Run
 from .stamp import make_stamp
 
@@ -151,7 +158,8 @@ class Runner:
 
         Raises:
             RuntimeError: If a tool fails; the message names its log.
-            ValueError: If a file of results is damaged or of another run.
+            ValueError: If a file of results is damaged or of another run, or
+                a config has no protocol with a fixed threshold.
         """
         runs = self.comparison.runs()
         folders = (self.results, *self.earlier)
@@ -162,11 +170,21 @@ class Runner:
         missing = [
             r for r in runs if (r.dataset, r.method.name, r.seed) not in done
         ]
+        for run in missing:  # before anything is trained
+            self._check_protocols(run)
         _say('%d of %d runs are done', len(runs) - len(missing), len(runs))
         for place, run in enumerate(missing):
             left = missing[place + 1 :]
             self._run_one(run, f'{len(runs) - len(left)}/{len(runs)}', left)
         return finished_results(self.comparison, *folders)
+
+    def _check_protocols(self, run: Run) -> None:
+        cfg = load_config(self.configs / run.config)
+        cfg.merge_from_dict(run.method.options)
+        try:
+            fixed_threshold(EvaluationPlan.build(cfg.test_evaluator.protocol))
+        except ValueError as error:
+            raise ValueError(f'{run.config}: {error}') from error
 
     def _run_one(self, run: Run, place: str, left: Sequence[Run]) -> None:
         folder = self.work_dir / run.name

@@ -12,6 +12,7 @@ from .hooks import (
     DurableCheckpointHook,
     IterationSeedHook,
     MissedValidationHook,
+    ProgressLoggerHook,
     ResumeCheckHook,
     WSOLVisualizationHook,
 )
@@ -30,6 +31,7 @@ __all__ = [
     'DurableCheckpointHook',
     'IterationSeedHook',
     'MissedValidationHook',
+    'ProgressLoggerHook',
     'ResumableEpochLoop',
     'ResumeCheckHook',
     'WSOLFlexibleRunner',

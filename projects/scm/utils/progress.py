@@ -56,14 +56,43 @@ def in_lines(
     Rich itself writes where nobody looks once, when all is done. For the
     arguments see :func:`track`.
     """
-    last_tenth, last_line_s = 0, time.monotonic()
+    tenths = Tenths(total)
     for done, item in enumerate(items, start=1):
         yield item
-        tenth = 10 * done // max(total, done)
-        late = time.monotonic() - last_line_s >= _BETWEEN_LINES_S
-        if tenth > last_tenth and (late or done == total):
+        per_cent = tenths.passed(done)
+        if per_cent:
             console.file.write(
-                f'{description}: {10 * tenth} % ({done} of {total})\n'
+                f'{description}: {per_cent} % ({done} of {total})\n'
             )
             console.file.flush()
-            last_tenth, last_line_s = tenth, time.monotonic()
+
+
+class Tenths:
+    """Tells when the next tenth of some work is done, for a line about it.
+
+    Lines are two seconds apart at least, but for the one at the end.
+
+    Args:
+        total (int): How much there is to do.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._last_tenth, self._last_line_s = 0, time.monotonic()
+
+    def passed(self, done: int) -> int:
+        """Per cent that are done, in tens, where a line is due; 0 elsewhere.
+
+        Args:
+            done (int): How much of it is done.
+
+        Returns:
+            int: 0, or 10 to 100.
+        """
+        tenth = 10 * done // max(self._total, done)
+        now_s = time.monotonic()
+        late = now_s - self._last_line_s >= _BETWEEN_LINES_S
+        if tenth == self._last_tenth or not (late or done == self._total):
+            return 0
+        self._last_tenth, self._last_line_s = tenth, now_s
+        return 10 * tenth

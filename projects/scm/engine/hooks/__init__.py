@@ -8,6 +8,7 @@ from .data_check_hook import DataCheckHook
 from .durable_checkpoint_hook import DurableCheckpointHook
 from .iteration_seed_hook import IterationSeedHook
 from .missed_validation_hook import MissedValidationHook
+from .progress_logger_hook import ProgressLoggerHook
 from .resume_check_hook import ResumeCheckHook
 from .visualization_hook import WSOLVisualizationHook
 
@@ -19,6 +20,7 @@ __all__ = [
     'DurableCheckpointHook',
     'IterationSeedHook',
     'MissedValidationHook',
+    'ProgressLoggerHook',
     'ResumeCheckHook',
     'WSOLVisualizationHook',
 ]
