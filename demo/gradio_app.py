@@ -17,11 +17,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
 
+from _options import add_trust_option
 from _repo_path import make_importable
-from _trust import add_trust_option
 
 PICTURES = {'.jpg', '.jpeg', '.png', '.webp'}
 HEADERS = ['class', 'score', 'x0', 'y0', 'x1', 'y1']
+WIDTHS = ['7em', '5em', *['4.5em'] * 4]
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / 'tools' / 'demo' / 'photos' / 'test' / 'classes'
 MAX_EXAMPLES = 8
@@ -40,11 +41,20 @@ NAME_BUTTONS = """() => {
   name();
 }"""
 LAUNCH = dict(
-    # Gradio's own reading may fail before ours: its reason is shown, too.
     show_error=True,
     footer_links=[],  # their contrast is too low to be read
     js=NAME_BUTTONS,
 )
+
+
+def keep_file(payload: Any) -> str | None:
+    """The file of a picture, unread.
+
+    Gradio's own reading makes 16 bits white, and says of what it cannot read
+    nothing that a person understands. Not a class of its own, for which
+    Gradio would write a file of types beside this one.
+    """
+    return None if payload is None else payload.path
 
 
 def find_examples(folder: Path) -> list[Path]:
@@ -140,21 +150,23 @@ def build_page(
                     show_label=False, label='Boxes', interactive=False
                 )
                 table = gradio.Dataframe(
-                    headers=HEADERS, label='Boxes in pixels', wrap=True
+                    headers=HEADERS,
+                    label='Boxes in pixels',
+                    wrap=True,
+                    column_widths=WIDTHS,
                 )
                 gradio.Markdown('## Score maps')
                 maps = gradio.Image(
                     show_label=False, label='Score maps', interactive=False
                 )
             with gradio.Column(scale=2, min_width=300):
-                # As it is: Gradio's own reading makes 16 bits white, and
-                # says of a broken file only that there was an error.
                 file = gradio.Image(
                     str(examples[0]) if examples else None,
                     type='filepath',
                     image_mode=None,
                     label='Picture',
                 )
+                file.preprocess = keep_file
                 threshold = gradio.Slider(
                     0,
                     1,
