@@ -9,7 +9,7 @@ import numpy as np
 
 from projects.scm.utils import write_file
 
-from .results import RunResult
+from .results import RunResult, group_results
 from .tables import COLUMNS
 
 __all__ = ['draw_curves', 'epoch_curves']
@@ -37,8 +37,7 @@ def epoch_curves(
         tested with all of its seeds, and percent.
     """
     curves: dict[str, list[tuple[int, float]]] = {}
-    for method in dict.fromkeys(result.method for result in results):
-        runs = [result for result in results if result.method == method]
+    for method, runs in group_results(results, 'method').items():
         by_epoch: dict[int, list[float]] = {}
         for run in runs:
             for epoch in run.epochs:
@@ -68,7 +67,7 @@ def draw_curves(results: Sequence[RunResult], path: str | Path) -> None:
     mpl.rcParams['svg.hashsalt'] = 'comparison'
     from matplotlib import pyplot
 
-    datasets = list(dict.fromkeys(result.dataset for result in results))
+    datasets = group_results(results, 'dataset')
     figure, axes = pyplot.subplots(
         len(datasets),
         len(PANELS),
@@ -76,8 +75,7 @@ def draw_curves(results: Sequence[RunResult], path: str | Path) -> None:
         squeeze=False,
         layout='constrained',
     )
-    for row, dataset in zip(axes, datasets, strict=True):
-        runs = [result for result in results if result.dataset == dataset]
+    for row, (dataset, runs) in zip(axes, datasets.items(), strict=True):
         for axis, (title, (key, choice)) in zip(
             row, PANELS.items(), strict=True
         ):

@@ -8,7 +8,7 @@ from mmengine.logging import MMLogger
 
 from projects.scm.reporting import build_report
 
-from .results import RunResult
+from .results import RunResult, group_results
 
 __all__ = ['write_pages']
 
@@ -31,8 +31,7 @@ def write_pages(
         list[Path]: The pages.
     """
     pages = []
-    for dataset in dict.fromkeys(result.dataset for result in results):
-        runs = [result for result in results if result.dataset == dataset]
+    for dataset, runs in group_results(results, 'dataset').items():
         methods = {run.method for run in runs}
         common = [
             seed

@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Whether the file of a run has the fields that tables are made of."""
 
-from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -9,7 +8,12 @@ from .hits import unpack_bits
 
 __all__ = ['check_fields']
 
-_TEXTS = ('dataset', 'method', 'config', 'images', 'reported_half')
+_FIELDS = {
+    **dict.fromkeys(('dataset', 'method', 'config', 'images'), str),
+    **dict.fromkeys(('seed', 'num_images'), int),
+    'epochs': list,
+}
+_OPTIONAL = {'num_classes': int, 'trained_by': list, 'tested_by': dict}
 
 
 def check_fields(content: Any) -> None:
@@ -23,20 +27,15 @@ def check_fields(content: Any) -> None:
             what was found.
     """
     _expect(content, dict, '')
-    for name in _TEXTS:
-        _expect(content.get(name), str, name)
-    for name in ('seed', 'num_images'):
-        _expect(content.get(name), int, name)
-    number = content['num_images']
-    if content.get('num_classes') is not None:
-        _expect(content['num_classes'], int, 'num_classes')
-    _check_hits(content['reported_half'], number, 'reported_half')
-    for name, kind in (('trained_by', list), ('tested_by', dict)):
+    for name, kind in _FIELDS.items():
+        _expect(content.get(name), kind, name)
+    for name, kind in _OPTIONAL.items():
         if content.get(name) is not None:
             _expect(content[name], kind, name)
+    number, epochs = content['num_images'], content['epochs']
+    _check_hits(content.get('reported_half'), number, 'reported_half')
     for index, stamp in enumerate(content.get('trained_by') or ()):
         _expect(stamp, dict, f'trained_by.{index}')
-    epochs = _expect(content.get('epochs'), list, 'epochs')
     if not epochs:
         raise ValueError('epochs: expected at least one, found none')
     for index, epoch in enumerate(epochs):
@@ -47,10 +46,9 @@ def _check_epoch(epoch: Any, number: int, where: str) -> None:
     _expect(epoch, dict, where)
     _expect(epoch.get('epoch'), int, f'{where}.epoch')
     classes = f'{where}.classification'
-    _expect(epoch.get('classification'), dict, classes)
+    hits = _expect(epoch.get('classification'), dict, classes)
     for name in ('top1', 'top5'):
-        hits = epoch['classification'].get(name)
-        _check_hits(hits, number, f'{classes}.{name}')
+        _check_hits(hits.get(name), number, f'{classes}.{name}')
     figures = _expect(epoch.get('figures'), dict, f'{where}.figures')
     for key, choices in figures.items():
         place = f'{where}.figures.{key}'
@@ -60,17 +58,12 @@ def _check_epoch(epoch: Any, number: int, where: str) -> None:
             value = entry.get('threshold')
             if value is not None:
                 _expect(value, (int, float), f'{place}.{choice}.threshold')
-    for kind, shares in _mapping(epoch, 'errors', where):
+    errors = epoch.get('errors')
+    errors = _expect({} if errors is None else errors, dict, f'{where}.errors')
+    for kind, shares in errors.items():
         place = f'{where}.errors.{kind}'
         for name, value in _expect(shares, dict, place).items():
             _expect(value, (int, float), f'{place}.{name}')
-
-
-def _mapping(content: Mapping, name: str, where: str) -> list:
-    value = content.get(name)
-    if value is None:
-        return []
-    return list(_expect(value, dict, f'{where}.{name}').items())
 
 
 def _check_hits(value: Any, number: int, where: str) -> None:

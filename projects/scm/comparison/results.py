@@ -1,7 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """The file of one run: all that a table needs once its work folder is gone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     'EpochResult',
     'RunResult',
     'fixed_threshold',
+    'group_results',
     'load_result',
     'measure_epoch',
     'save_result',
@@ -118,15 +119,7 @@ class RunResult:
         Raises:
             ValueError: Names the field, and both values.
         """
-        expected = {
-            'dataset': run.dataset,
-            'method': run.method.name,
-            'seed': run.seed,
-            'config': run.config,
-            'options': dict(run.method.options),
-            'checkpoint': run.checkpoint,
-        }
-        for name, value in expected.items():
+        for name, value in run.recipe.items():
             if self.content.get(name) != value:
                 raise ValueError(
                     f'{self.where}: {name}: this result is of '
@@ -134,6 +127,16 @@ class RunResult:
                     'another name to the method, or another folder to the '
                     'results'
                 )
+
+
+def group_results(
+    results: Iterable[RunResult], field: str
+) -> dict[str, list[RunResult]]:
+    """Results by their ``dataset`` or ``method``, in the order of both."""
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        groups.setdefault(getattr(result, field), []).append(result)
+    return groups
 
 
 def load_result(path: str | Path) -> RunResult:

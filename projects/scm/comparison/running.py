@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,10 @@ from .stamp import make_stamp
 
 __all__ = ['Runner', 'finished_results', 'write_child_config']
 
-_ETA = re.compile(r'eta: (?:(\d+) days?, )?(\d+):(\d+):(\d+)')
+_ETA = re.compile(
+    r'eta: (?:(?P<days>\d+) days?, )?'
+    r'(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)'
+)
 _POLL_SECONDS = 5.0
 _REPORT_SECONDS = 60.0
 
@@ -187,8 +191,7 @@ class Runner:
             raise ValueError(f'{run.config}: {error}') from error
 
     def _run_one(self, run: Run, place: str, left: Sequence[Run]) -> None:
-        folder = self.work_dir / run.name
-        config = folder / f'{run.name}.py'
+        folder, config = self.work_dir / run.name, self._config(run)
         base = self.configs / run.config
         write_child_config(config, base, run.method.options)
         cfg = Config.fromfile(config)
@@ -212,12 +215,7 @@ class Runner:
         save_result(
             self.results / f'{run.name}.json',
             {
-                'dataset': run.dataset,
-                'method': run.method.name,
-                'seed': run.seed,
-                'config': run.config,
-                'options': dict(run.method.options),
-                'checkpoint': run.checkpoint,
+                **run.recipe,
                 'trained_by': _read_stamps(trained),
                 'tested_by': make_stamp(self.tools),
                 **described,
@@ -238,35 +236,26 @@ class Runner:
         if (folder / f'epoch_{tested[-1]}.pth').is_file():
             return
         self._add_stamp(folder)
-        arguments = [
-            str(folder / f'{run.name}.py'),
-            '--work-dir',
-            str(folder),
-            '--resume',
-            '--no-validate',
-            '--cfg-options',
-            *self.cfg_options,
-            *self._data_option(run),
-            f'randomness.seed={run.seed}',
-        ]
+        start = [sys.executable, self.tools / 'train.py', self._config(run)]
+        options = [*self.cfg_options, *self._data_option(run)]
+        options.append(f'randomness.seed={run.seed}')
         if len(tested) > 1:
-            arguments.append('default_hooks.checkpoint.max_keep_ckpts=-1')
-        command = [sys.executable, str(self.tools / 'train.py'), *arguments]
+            options.append('default_hooks.checkpoint.max_keep_ckpts=-1')
         if self.processes > 1:
-            arguments.append(self._batch_option(run, cfg))
-            config, *rest = arguments
-            command = [
-                'bash',
-                str(self.tools / 'dist_train.sh'),
-                config,
-                str(self.processes),
-                *rest,
-            ]
+            start = ['bash', self.tools / 'dist_train.sh', self._config(run)]
+            start.append(self.processes)
+            options.append(self._batch_option(run, cfg))
         self._call(
-            command,
+            [
+                *(*start, '--work-dir', folder, '--resume', '--no-validate'),
+                *('--cfg-options', *options),
+            ],
             folder / 'train.log',
-            lambda begin, log: self._progress(run, place, left, begin, log),
+            partial(self._progress, run, place, left),
         )
+
+    def _config(self, run: Run) -> Path:
+        return self.work_dir / run.name / f'{run.name}.py'
 
     def _data_option(self, run: Run) -> list[str]:
         root = self.data_roots.get(run.dataset)
@@ -291,56 +280,28 @@ class Runner:
                 'again'
             )
         folder = self.work_dir / run.name
-        config = str(folder / f'{run.name}.py')
+        arguments = [self._config(run), checkpoint]
+        if root := self._data_option(run):
+            arguments += ['--cfg-options', *root]
         out = folder / f'predictions_{epoch}.pkl'
-        options = ['--cfg-options', *self._data_option(run)]
-        options = options if len(options) > 1 else []
         if not out.is_file():
+            tool = [sys.executable, self.tools / 'test.py', *arguments]
             self._call(
-                [
-                    sys.executable,
-                    str(self.tools / 'test.py'),
-                    config,
-                    str(checkpoint),
-                    '--work-dir',
-                    str(folder),
-                    '--out',
-                    str(out),
-                    *options,
-                ],
+                [*tool, '--work-dir', folder, '--out', out],
                 folder / f'test_{epoch}.log',
             )
         labels = None
         if self.label_thresholds:
-            labels = self._labels(config, checkpoint, folder, epoch, options)
+            file = folder / f'labels_{epoch}.json'
+            if not file.is_file():
+                tool = self.tools / 'analysis_tools' / 'choose_threshold.py'
+                self._call(
+                    [sys.executable, tool, *arguments, '--out', file],
+                    file.with_suffix('.log'),
+                )
+            labels = load_label_threshold(file)
         plan = EvaluationPlan.build(cfg.test_evaluator.protocol)
         return measure_epoch(load_test_run(out), plan, epoch, labels)
-
-    def _labels(
-        self,
-        config: str,
-        checkpoint: Path,
-        folder: Path,
-        epoch: int,
-        options: Sequence[str],
-    ) -> dict[str, Any]:
-        """Threshold that training images and their labels choose."""
-        out = folder / f'labels_{epoch}.json'
-        if not out.is_file():
-            tool = self.tools / 'analysis_tools' / 'choose_threshold.py'
-            self._call(
-                [
-                    sys.executable,
-                    str(tool),
-                    config,
-                    str(checkpoint),
-                    '--out',
-                    str(out),
-                    *options,
-                ],
-                folder / f'labels_{epoch}.log',
-            )
-        return load_label_threshold(out)
 
     def _add_stamp(self, folder: Path) -> None:
         stamp = {**make_stamp(self.tools), 'processes': self.processes}
@@ -350,7 +311,7 @@ class Runner:
 
     def _call(
         self,
-        command: Sequence[str],
+        command: Sequence[object],
         log: Path,
         progress: Callable[[float, Path], None] | None = None,
     ) -> None:
@@ -359,7 +320,10 @@ class Runner:
         begin = told = time.monotonic()
         with log.open('ab') as file:
             process = subprocess.Popen(
-                command, stdout=file, stderr=subprocess.STDOUT, env=_env()
+                list(map(str, command)),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, 'PYTHON': sys.executable},
             )
             try:
                 while True:
@@ -389,14 +353,12 @@ class Runner:
         begin: float,
         log: Path,
     ) -> None:
-        found = _ETA.findall(_tail(log, 20_000))
+        found = list(_ETA.finditer(_tail(log, 20_000)))
         if not found:
             _say('%s %s: starting', place, run.name)
             return
-        days, hours, minutes, seconds = (int(part or 0) for part in found[-1])
-        here = timedelta(
-            days=days, hours=hours, minutes=minutes, seconds=seconds
-        )
+        parts = found[-1].groupdict(default=0)
+        here = timedelta(**{name: int(part) for name, part in parts.items()})
         known = {
             name: sum(times) / len(times)
             for name, times in self._seconds.items()
@@ -418,10 +380,6 @@ def _read_stamps(folder: Path) -> list[dict[str, Any]]:
     """What the run was trained by; several where it was continued."""
     path = folder / 'stamps.json'
     return read_json(path) if path.is_file() else []
-
-
-def _env() -> dict[str, str]:
-    return {**os.environ, 'PYTHON': sys.executable}
 
 
 def _tail(path: Path, size: int = 2_000) -> str:

@@ -71,6 +71,18 @@ class Run:
         return self.method.config.format(dataset=self.dataset)
 
     @property
+    def recipe(self) -> dict[str, Any]:
+        """What its file of results says of it."""
+        return {
+            'dataset': self.dataset,
+            'method': self.method.name,
+            'seed': self.seed,
+            'config': self.config,
+            'options': dict(self.method.options),
+            'checkpoint': self.checkpoint,
+        }
+
+    @property
     def checkpoint(self) -> str | None:
         """Name of the file that is tested; None if it is trained."""
         name = self.method.checkpoint

@@ -1,13 +1,14 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """By what a run was made: the commit, the versions, the machine."""
 
-import importlib.metadata
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from projects.scm.utils.environment import installed_distributions
 
 __all__ = ['make_stamp']
 
@@ -40,11 +41,7 @@ def make_stamp(folder: str | Path) -> dict[str, Any]:
         'changed': bool(status) if commit else None,
         'versions': {
             'python': platform.python_version(),
-            **{
-                name: importlib.metadata.version(name)
-                for name in DISTRIBUTIONS
-                if _installed(name)
-            },
+            **installed_distributions(DISTRIBUTIONS),
         },
         'processor': _processor(),
         'threads': torch.get_num_threads(),
@@ -62,14 +59,6 @@ def _git(folder: str | Path, *args: str) -> str | None:
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _processor() -> str:

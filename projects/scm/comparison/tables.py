@@ -15,7 +15,7 @@ from projects.scm.evaluation.functional import (
 )
 
 from .hits import CHOICES
-from .results import RunResult
+from .results import RunResult, group_results
 
 __all__ = [
     'COLUMNS',
@@ -156,20 +156,14 @@ def format_tables(
         str: Several lines.
     """
     blocks = []
-    for dataset in dict.fromkeys(result.dataset for result in results):
-        groups: dict[str, list[RunResult]] = {}
-        for result in results:
-            if result.dataset == dataset:
-                groups.setdefault(result.method, []).append(result)
+    for dataset, found in group_results(results, 'dataset').items():
+        check_same_images(found)
+        groups = group_results(found, 'method')
         for runs in groups.values():
             runs.sort(key=lambda run: run.seed)
-        check_same_images(run for runs in groups.values() for run in runs)
-        any_run = next(iter(groups.values()))[0]
-        count = (
-            any_run.num_images
-            if PARTS[part] is None
-            else int(any_run.reported.sum())
-        )
+        count = found[0].num_images
+        if PARTS[part] is not None:
+            count = int(found[0].reported.sum())
         blocks.append(f'**{dataset}**, {part}, {count} photographs')
         blocks.append(_table(groups, baseline, part, draws))
     blocks.append(
