@@ -4,18 +4,8 @@
 import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
 from projects.scm.utils.file_backend import use_whole_files
 
-from .hooks import (
-    CalibrationLogHook,
-    CheckpointFitHook,
-    ClassCountHook,
-    DataCheckHook,
-    DurableCheckpointHook,
-    IterationSeedHook,
-    MissedValidationHook,
-    ProgressLoggerHook,
-    ResumeCheckHook,
-    WSOLVisualizationHook,
-)
+from . import hooks
+from .hooks import *  # noqa: F403
 from .log_processor import WSOLLogProcessor
 from .loops import ResumableEpochLoop
 from .runners import WSOLFlexibleRunner, WSOLRunner
@@ -24,19 +14,10 @@ from .schedulers import WarmUpLR
 use_whole_files()
 
 __all__ = [
-    'CalibrationLogHook',
-    'CheckpointFitHook',
-    'ClassCountHook',
-    'DataCheckHook',
-    'DurableCheckpointHook',
-    'IterationSeedHook',
-    'MissedValidationHook',
-    'ProgressLoggerHook',
+    *hooks.__all__,
     'ResumableEpochLoop',
-    'ResumeCheckHook',
     'WSOLFlexibleRunner',
     'WSOLLogProcessor',
     'WSOLRunner',
-    'WSOLVisualizationHook',
     'WarmUpLR',
 ]

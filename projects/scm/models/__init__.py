@@ -3,67 +3,19 @@
 
 import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
 
-from .backbones import (
-    TSCAMEVA02,
-    LeGradTimm,
-    LeGradViT,
-    PatchAttentionTimm,
-    PatchAttentionViT,
-    RolloutTimm,
-    RolloutViT,
-    TokenAttentionMixin,
-    TSCAMBEiT,
-    TSCAMConformer,
-    TSCAMDeiT3,
-    TSCAMDistilledViT,
-    TSCAMTimm,
-    TSCAMViT,
-)
-from .calibration import ActivationDiffusionBlock, SpatialCalibration
-from .classifiers import GradCAMClassifier
-from .heads import (
-    AttentionHead,
-    CAMHead,
-    ConformerSCMHead,
-    LeGradHead,
-    PrincipalComponentHead,
-    SCMHead,
-    SCMPlusHead,
-    ScoreMapHead,
-    TriLiteHead,
-    TSCAMHead,
-)
+from . import backbones, calibration, classifiers, heads, tta
+from .backbones import *  # noqa: F403
+from .calibration import *  # noqa: F403
+from .classifiers import *  # noqa: F403
+from .heads import *  # noqa: F403
 from .pretrained import FittingPretrainedInit
-from .tta import FlipTTA
+from .tta import *  # noqa: F403
 
 __all__ = [
-    'TSCAMEVA02',
-    'ActivationDiffusionBlock',
-    'AttentionHead',
-    'CAMHead',
-    'ConformerSCMHead',
+    *backbones.__all__,
+    *calibration.__all__,
+    *classifiers.__all__,
+    *heads.__all__,
     'FittingPretrainedInit',
-    'FlipTTA',
-    'GradCAMClassifier',
-    'LeGradHead',
-    'LeGradTimm',
-    'LeGradViT',
-    'PatchAttentionTimm',
-    'PatchAttentionViT',
-    'PrincipalComponentHead',
-    'RolloutTimm',
-    'RolloutViT',
-    'SCMHead',
-    'SCMPlusHead',
-    'ScoreMapHead',
-    'SpatialCalibration',
-    'TSCAMBEiT',
-    'TSCAMConformer',
-    'TSCAMDeiT3',
-    'TSCAMDistilledViT',
-    'TSCAMHead',
-    'TSCAMTimm',
-    'TSCAMViT',
-    'TokenAttentionMixin',
-    'TriLiteHead',
+    *tta.__all__,
 ]

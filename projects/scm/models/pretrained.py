@@ -79,19 +79,11 @@ class FittingPretrainedInit(PretrainedInit):
             init._fill(module)
 
     def _fill(self, module: nn.Module) -> None:
-        cure = _CURE
-        if type(module).__name__ == 'TIMMBackbone':
-            cure += _CURE_TIMM
+        cure = _CURE + _CURE_TIMM * (type(module).__name__ == 'TIMMBackbone')
         weights = self._read()
         fit = load_fitting(module, weights, self.checkpoint)
-        check_fit(
-            fit,
-            weights,
-            module.state_dict(),
-            self.checkpoint,
-            optional=('head.',),
-            cure=cure,
-        )
+        own = module.state_dict()
+        check_fit(fit, weights, own, self.checkpoint, ('head.',), cure)
 
     def _read(self) -> dict[str, Tensor]:
         """Weights below the prefix, without it."""

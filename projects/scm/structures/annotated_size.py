@@ -143,38 +143,19 @@ def turn_boxes(
     Returns:
         np.ndarray: (n, 4) float64, in the upright picture.
     """
-    swap, mirror_x, mirror_y = _TURNS[orientation]
-    boxes, size = as_boxes(boxes_xyxy), tuple(stored_wh)
+    swap, *mirrored = _TURNS[orientation]
+    boxes, size = as_boxes(boxes_xyxy).copy(), tuple(stored_wh)
     if swap:
         boxes, size = boxes[:, [1, 0, 3, 2]], size[::-1]
-    return _mirror(boxes, size, mirror_x, mirror_y)
+    for axis in np.flatnonzero(mirrored):
+        boxes[:, [axis, axis + 2]] = size[axis] - boxes[:, [axis + 2, axis]]
+    return boxes
 
 
 def turn_boxes_back(
     boxes_xyxy: ArrayLike, upright_wh: Sequence[float], orientation: int
 ) -> np.ndarray:
-    """Turn boxes of the upright picture to the stored pixels.
-
-    Args:
-        boxes_xyxy: (n, 4) half-open boxes in the upright picture.
-        upright_wh: Its width and height.
-        orientation: 1 to 8.
-
-    Returns:
-        np.ndarray: (n, 4) float64, in the stored picture.
-    """
-    swap, mirror_x, mirror_y = _TURNS[orientation]
-    boxes = _mirror(as_boxes(boxes_xyxy), upright_wh, mirror_x, mirror_y)
-    return boxes[:, [1, 0, 3, 2]] if swap else boxes
-
-
-def _mirror(
-    boxes: np.ndarray, size: Sequence[float], mirror_x: bool, mirror_y: bool
-) -> np.ndarray:
-    boxes = boxes.copy()
-    for axis, mirrored in enumerate((mirror_x, mirror_y)):
-        if mirrored:
-            boxes[:, [axis, axis + 2]] = (
-                size[axis] - boxes[:, [axis + 2, axis]]
-            )
-    return boxes
+    """As :func:`turn_boxes`, from the upright picture to the stored pixels."""
+    # But for the plain quarter turns, each undoes itself.
+    back = {6: 8, 8: 6}.get(orientation, orientation)
+    return turn_boxes(boxes_xyxy, upright_wh, back)

@@ -166,13 +166,22 @@ class FusedAttentionTap(_AttentionTap):
         )
 
 
-class _Redirect(TorchFunctionMode):
-    """Calls a tap where torch's fused attention is called."""
+class RedirectedAttention(TorchFunctionMode):
+    """Within it, something else is called than torch's fused attention.
 
-    def __init__(self, tap: FusedAttentionTap) -> None:
+    Args:
+        attend (Callable, optional): What is called, with the same arguments.
+            Defaults to None, the method of this name of a subclass.
+
+    Attributes:
+        calls (int): How often it was.
+    """
+
+    def __init__(self, attend: Callable | None = None) -> None:
         super().__init__()
-        self.tap = tap
         self.calls = 0
+        if attend is not None:
+            self.attend = attend
 
     def __torch_function__(
         self,
@@ -181,9 +190,9 @@ class _Redirect(TorchFunctionMode):
         args: tuple = (),
         kwargs: dict | None = None,
     ) -> Any:
-        """Run ``func``, or the tap for it."""
+        """Run ``func``, or what stands for it."""
         if func is F.scaled_dot_product_attention:
-            func = self.tap
+            func = self.attend
             self.calls += 1
         return func(*args, **(kwargs or {}))
 
@@ -210,7 +219,7 @@ class TappedForward:
         Raises:
             TypeError: If it does not attend, or more than once.
         """
-        with _Redirect(self.tap) as redirect:
+        with RedirectedAttention(self.tap) as redirect:
             out = self.forward(*args, **kwargs)
         if redirect.calls != 1:
             raise TypeError(
@@ -316,6 +325,30 @@ def attach_taps(
             )
         taps.append(tap)
     return taps
+
+
+class TappedMixin:
+    """What backbones with taps share; put it before those of mmpretrain."""
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Set the mode and, unlike the parent, return the module."""
+        super().train(mode)
+        return self
+
+    @classmethod
+    def _pop_fixed(
+        cls, kwargs: dict[str, Any], why: str, **fixed: Any
+    ) -> None:
+        """Take arguments out that can have one value alone.
+
+        Raises:
+            ValueError: If one is given another value.
+        """
+        for name, value in fixed.items():
+            if kwargs.pop(name, value) != value:
+                raise ValueError(
+                    f'{cls.__name__} needs {name}={value!r}: {why}'
+                )
 
 
 def stack_rows(

@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.registry import MODELS
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from projects.scm.structures import TokenFeatures
 
+from .attention_tap import RedirectedAttention
 from .tscam_timm import TSCAMTimm
 from .tscam_vit import TSCAMViT
 
 
-class FullAttention(TorchFunctionMode):
+class FullAttention(RedirectedAttention):
     """Within it, fused attention is explicit and its weights are kept.
 
     Memory is that of (B, heads, N, N) for every layer, which the backbones
@@ -43,20 +43,7 @@ class FullAttention(TorchFunctionMode):
         self.part = part
         self.weights: list[Tensor] = []
 
-    def __torch_function__(
-        self,
-        func: Callable,
-        types: Any,
-        args: tuple = (),
-        kwargs: dict | None = None,
-    ) -> Any:
-        """Run ``func``, or the explicit form of fused attention."""
-        kwargs = kwargs or {}
-        if func is F.scaled_dot_product_attention:
-            return self._attend(*args, **kwargs)
-        return func(*args, **kwargs)
-
-    def _attend(
+    def attend(
         self,
         query: Tensor,
         key: Tensor,
@@ -66,6 +53,7 @@ class FullAttention(TorchFunctionMode):
         is_causal: bool = False,
         scale: float | None = None,
     ) -> Tensor:
+        """As torch's function, whose arguments these are."""
         del is_causal  # refused by the tap, which comes before
         scale = query.size(-1) ** -0.5 if scale is None else scale
         logits = query @ key.mT * scale
@@ -74,8 +62,7 @@ class FullAttention(TorchFunctionMode):
         weights = logits.softmax(-1)
         if self.as_leaves:
             weights = weights.detach().requires_grad_()
-        kept = weights if self.part is None else self.part(weights)
-        self.weights.append(kept)
+        self.weights.append(self.part(weights) if self.part else weights)
         return F.dropout(weights, dropout_p, dropout_p > 0) @ value
 
     def of(self, layers: Sequence) -> list[Tensor]:

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from projects.scm.structures import TokenFeatures
 
-from .attention_tap import OutputTap, attach_taps, stack_rows
+from .attention_tap import OutputTap, TappedMixin, attach_taps, stack_rows
 from .checkpoint_keys import convert_conformer_keys
 from .weight_loading import ForeignWeightsMixin
 
 
 @MODELS.register_module()
-class TSCAMConformer(ForeignWeightsMixin, Conformer):
+class TSCAMConformer(ForeignWeightsMixin, TappedMixin, Conformer):
     """Conformer with class-token attention.
 
     A network of convolutions and a transformer that exchange features at
@@ -37,21 +37,14 @@ class TSCAMConformer(ForeignWeightsMixin, Conformer):
     """
 
     def __init__(self, arch: str | dict = 'small', **kwargs: Any) -> None:
-        fixed = dict(out_indices=-1, with_cls_token=True, norm_eval=False)
-        for name, value in fixed.items():
-            if kwargs.pop(name, value) != value:
-                raise ValueError(
-                    f'{type(self).__name__} needs {name}={value!r}: score '
-                    "maps are made of the class token's attention and the "
-                    "last block's patch tokens, with batch statistics"
-                )
-        super().__init__(arch, norm_eval=False, **kwargs)
-        stages = [
-            getattr(self, f'conv_trans_{i}') for i in range(2, self.fin_stage)
-        ]
-        self._taps = attach_taps(
-            [self.trans_1, *(stage.trans_block for stage in stages)]
+        self._pop_fixed(
+            kwargs,
+            "score maps are made of the class token's attention and the last "
+            "block's patch tokens, with batch statistics",
+            **dict(out_indices=-1, with_cls_token=True, norm_eval=False),
         )
+        super().__init__(arch, norm_eval=False, **kwargs)
+        self._taps = attach_taps(self.layers)
         self._tokens = OutputTap(self.trans_norm)
         self.num_extra_tokens = 1
 
@@ -65,11 +58,6 @@ class TSCAMConformer(ForeignWeightsMixin, Conformer):
     def convert_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """See :meth:`ForeignWeightsMixin.convert_weights`."""
         return convert_conformer_keys(weights)
-
-    def train(self, mode: bool = True) -> nn.Module:
-        """Set the mode and, unlike the parent, return the module."""
-        super().train(mode)
-        return self
 
     def forward(self, x: Tensor) -> tuple[Tensor, TokenFeatures]:
         """Run the parent.

@@ -14,6 +14,7 @@ from .attention_tap import (
     CheckpointedForward,
     FusedAttentionTap,
     TappedForward,
+    TappedMixin,
     stack_rows,
 )
 from .timm_weights import fit_timm_weights
@@ -29,7 +30,7 @@ FAMILIES = {
 
 
 @MODELS.register_module()
-class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
+class TSCAMTimm(ForeignWeightsMixin, TappedMixin, TIMMBackbone):
     """A vision transformer of timm with class-token attention.
 
     Takes what timm builds from its classes ``VisionTransformer``,
@@ -114,11 +115,6 @@ class TSCAMTimm(ForeignWeightsMixin, TIMMBackbone):
         inner = {k.removeprefix(own): v for k, v in weights.items()}
         fitted = fit_timm_weights(inner, self.timm_model)
         return {f'{own}{name}': value for name, value in fitted.items()}
-
-    def train(self, mode: bool = True) -> nn.Module:
-        """Set the mode and, unlike the parent, return the module."""
-        super().train(mode)
-        return self
 
     def forward(self, x: Tensor) -> tuple[TokenFeatures]:
         """Run timm's forward.

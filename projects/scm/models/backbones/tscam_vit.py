@@ -16,16 +16,21 @@ from mmpretrain.models.backbones.vision_transformer import (
     TransformerEncoderLayer,
 )
 from mmpretrain.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from projects.scm.structures import TokenFeatures
 from projects.scm.utils.checks import check_flags, check_numbers
 
-from .attention_tap import CheckpointedForward, attach_taps, stack_rows
+from .attention_tap import (
+    CheckpointedForward,
+    TappedMixin,
+    attach_taps,
+    stack_rows,
+)
 from .weight_loading import TimmNamesMixin
 
 
-class TokenAttentionMixin:
+class TokenAttentionMixin(TappedMixin):
     """Makes a ViT of mmpretrain return :class:`TokenFeatures`.
 
     Put it before a backbone class that ends in ``_format_output(x, hw)`` and
@@ -63,14 +68,12 @@ class TokenAttentionMixin:
         check_flags(final_norm=final_norm, with_cp=with_cp)
         if attention_scale is not None:
             check_numbers('(0, inf)', attention_scale=attention_scale)
-        fixed = dict(out_type=self.TOKENS, out_indices=-1, with_cls_token=True)
-        for name, value in fixed.items():
-            if kwargs.pop(name, value) != value:
-                raise ValueError(
-                    f'{type(self).__name__} needs {name}={value!r}: score '
-                    "maps are made of the class token's attention in all "
-                    "layers and the last layer's patch tokens"
-                )
+        self._pop_fixed(
+            kwargs,
+            "score maps are made of the class token's attention in all layers "
+            "and the last layer's patch tokens",
+            **dict(out_type=self.TOKENS, out_indices=-1, with_cls_token=True),
+        )
         super().__init__(
             *args, out_type=self.TOKENS, final_norm=final_norm, **kwargs
         )
@@ -85,11 +88,6 @@ class TokenAttentionMixin:
             # for data: it would break the graph at every one of them.
             if isinstance(module, DropPath):
                 module.drop_prob = float(module.drop_prob)
-
-    def train(self, mode: bool = True) -> nn.Module:
-        """Set the mode and, unlike the parent, return the module."""
-        super().train(mode)
-        return self
 
     def forward(self, x: Tensor) -> tuple[TokenFeatures]:
         """Run the parent.

@@ -13,9 +13,9 @@ from .token_head import TokenHead
 class ClassTokenHead(TokenHead):
     """A linear classifier on the class token, one map for all classes.
 
-    A subclass gives :meth:`object_map`. The classifier has the name that
-    mmpretrain's ``VisionTransformerClsHead`` gives it, so weights of models
-    with that head load.
+    A subclass gives :meth:`object_map` and takes the same arguments. The
+    classifier has the name that mmpretrain's ``VisionTransformerClsHead``
+    gives it, so weights of models with that head load.
 
     Args:
         in_channels (int): Channels D of the tokens.
@@ -50,11 +50,6 @@ class AttentionHead(ClassTokenHead):
 
     In the last layer; with a rollout backbone
     (:class:`~projects.scm.models.RolloutViT`), through all of them.
-
-    Args:
-        in_channels (int): Channels D of the tokens.
-        num_classes (int): Classes C.
-        **kwargs: As for :class:`TokenHead`.
     """
 
     def object_map(self, feats: tuple) -> Tensor:
@@ -68,11 +63,6 @@ class PrincipalComponentHead(ClassTokenHead):
 
     A component has no sign of its own. It is turned so that the patches that
     the class token attends to in the last layer are on its positive side.
-
-    Args:
-        in_channels (int): Channels D of the tokens.
-        num_classes (int): Classes C.
-        **kwargs: As for :class:`TokenHead`.
     """
 
     def object_map(self, feats: tuple) -> Tensor:
@@ -96,11 +86,6 @@ class LeGradHead(ClassTokenHead):
     """LeGrad: what the attention of each layer does to its class scores.
 
     Stands on ``LeGradViT`` or ``LeGradTimm``.
-
-    Args:
-        in_channels (int): Channels D of the tokens.
-        num_classes (int): Classes C.
-        **kwargs: As for :class:`TokenHead`.
     """
 
     def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:

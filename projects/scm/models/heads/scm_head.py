@@ -152,10 +152,7 @@ class SCMHead(TSCAMHead):
     ) -> dict:
         """Classification loss on the calibrated semantic map.
 
-        Args:
-            feats (tuple[TokenFeatures]): What the backbone returned.
-            data_samples (Sequence[DataSample]): With ``gt_label``.
-            **kwargs: For the loss module.
+        Arguments are those of mmpretrain's ``ClsHead.loss``.
 
         Returns:
             dict[str, Tensor]: ``loss``, and accuracies with ``cal_acc``.

@@ -11,6 +11,7 @@ from projects.scm.structures import TokenFeatures
 from projects.scm.utils.checks import check_positive
 
 from .scm_head import SCMHead
+from .token_head import sum_layers
 
 
 @MODELS.register_module()
@@ -81,15 +82,12 @@ class SCMPlusHead(SCMHead):
                 'SCMPlusHead needs the attention among patches: use '
                 'PatchAttentionViT or PatchAttentionTimm for model.backbone'
             )
-        layers = self.map_layers or among.size(1)
-        if layers > among.size(1):
-            raise ValueError(
-                f'map_layers={layers}, but the backbone gives the '
-                f'attention of {among.size(1)} layers'
-            )
-        attention = tokens.cls_attention[:, -layers:].sum(1)
+        attention, among = (
+            sum_layers(layers, map_layers=self.map_layers)
+            for layers in (tokens.cls_attention, among)
+        )
         coupled = _each_scaled(semantic) * attention.unsqueeze(1)
-        spread = diffuse(coupled, among[:, -layers:].sum(1), self.map_steps)
+        spread = diffuse(coupled, among, self.map_steps)
         return _each_scaled(coupled) + _each_scaled(spread)
 
 

@@ -78,3 +78,18 @@ class TokenHead(ScoreMapHead):
                 'one of the TSCAM backbones'
             )
         return token
+
+
+def sum_layers(attention: Tensor, **wanted: int | None) -> Tensor:
+    """Sum of the last layers of (B, K, ...), of all for None.
+
+    Raises:
+        ValueError: If there are fewer; names the argument that wants them.
+    """
+    ((name, count),) = wanted.items()
+    if count is not None and count > attention.size(1):
+        raise ValueError(
+            f'{name}={count}, but the backbone gives the attention of '
+            f'{attention.size(1)} layers'
+        )
+    return (attention if count is None else attention[:, -count:]).sum(1)

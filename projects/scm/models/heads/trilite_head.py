@@ -94,10 +94,7 @@ class TriLiteHead(TokenHead):
     ) -> dict:
         """Classes of class token and foreground, none in the background.
 
-        Args:
-            feats (tuple[TokenFeatures]): What the backbone returned.
-            data_samples (Sequence[DataSample]): With ``gt_label``.
-            **kwargs: For the loss module.
+        Arguments are those of mmpretrain's ``ClsHead.loss``.
 
         Returns:
             dict[str, Tensor]: ``loss_cls``, ``loss_fg``, ``loss_bg`` (times

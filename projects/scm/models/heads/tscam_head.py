@@ -10,7 +10,7 @@ from projects.scm.structures import TokenFeatures
 from projects.scm.utils.checks import check_positive
 
 from .semantic_convolution import SemanticConvolution
-from .token_head import TokenHead
+from .token_head import TokenHead, sum_layers
 
 
 @MODELS.register_module()
@@ -72,15 +72,8 @@ class TSCAMHead(TokenHead):
             ValueError: If the backbone gives fewer layers than
                 ``attention_layers``.
         """
-        layers, wanted = tokens.cls_attention, self.attention_layers
-        if wanted is None:
-            return layers.sum(1)
-        if wanted > layers.size(1):
-            raise ValueError(
-                f'attention_layers={wanted}, but the backbone gives the '
-                f'attention of {layers.size(1)} layers'
-            )
-        return layers[:, -wanted:].sum(1)
+        wanted = self.attention_layers
+        return sum_layers(tokens.cls_attention, attention_layers=wanted)
 
     def forward(self, feats: tuple) -> Tensor:
         """Logits, the spatial mean of the semantic map, shape (B, C)."""
@@ -88,9 +81,6 @@ class TSCAMHead(TokenHead):
 
     def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
         """Logits and what score maps are made of, for all classes.
-
-        Args:
-            feats (tuple[TokenFeatures]): What the backbone returned.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Logits (B, C), semantic map
@@ -101,15 +91,7 @@ class TSCAMHead(TokenHead):
         return semantic.mean((2, 3)), semantic, self.attention_map(tokens)
 
     def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
-        """Score maps F ∘ S of some classes.
-
-        Args:
-            feats (tuple[TokenFeatures]): What the backbone returned.
-            labels (Tensor): The classes, int64 (B, k).
-
-        Returns:
-            Tensor: Raw maps, shape (B, k, h, w).
-        """
+        """Score maps F ∘ S of some classes, raw (B, k, h, w)."""
         tokens = self.pre_logits(feats)
         semantic = self.semantic_map(tokens, labels)
         return semantic * self.attention_map(tokens).unsqueeze(1)
