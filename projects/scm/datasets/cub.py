@@ -17,7 +17,7 @@ from .annotations import (
     read_cub,
     read_wsoleval,
 )
-from .localization_mixin import LocalizationMixin
+from .localization_mixin import LocalizationMixin, check_split
 
 #: Grey value of CUB's masks above which more than half of the annotators,
 #: 255 being all, say that there is the bird.
@@ -56,8 +56,6 @@ class CUBLocalization(LocalizationMixin, CUB):
         data_root (str): The folder.
         split (str): 'train' or 'test', and 'val' with ``meta_root``.
             Defaults to 'train'.
-        with_boxes (bool, optional): Whether to load boxes. Defaults to None,
-            which means for every split but 'train'.
         meta_root (str, optional): Folder of the metadata of wsolevaluation,
             relative to ``data_root``. Defaults to None.
         data_prefix (str): Folder of the images, relative to ``data_root``.
@@ -65,18 +63,12 @@ class CUBLocalization(LocalizationMixin, CUB):
         metainfo (dict, optional): Further meta information. Defaults to None.
         classes (str | Sequence[str], optional): Names of the classes, or a
             file with one a line. Defaults to None.
-        lazy_init (bool): Whether to read annotations when first used.
-            Defaults to False.
-        pixel_cache (str, optional): Folder of pixels that
-            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
-            docs/datasets.md. Defaults to None, images are decoded.
-        allow_outside (bool): Whether listed images may lie outside of
-            ``data_prefix``, by absolute paths or ``..``. Defaults to False.
         mask_root (str, optional): Folder of the segmentations, relative to
             ``data_root``, laid out as the images are; for every split but
             'train'. Pixels that most of the annotators marked are the bird.
             Defaults to None, no masks.
-        **kwargs: Other arguments of ``mmpretrain.datasets.CUB``.
+        **kwargs: ``with_boxes``, ``pixel_cache`` and others of
+            :class:`LocalizationMixin`, and of ``mmpretrain.datasets.CUB``.
 
     Raises:
         FileNotFoundError: If an annotation file is missing.
@@ -96,46 +88,31 @@ class CUBLocalization(LocalizationMixin, CUB):
         data_root: str,
         split: str = 'train',
         *,
-        with_boxes: bool | None = None,
         meta_root: str | None = None,
         data_prefix: str = 'images',
         metainfo: dict | None = None,
         classes: str | Sequence[str] | None = None,
-        lazy_init: bool = False,
-        pixel_cache: str | None = None,
-        allow_outside: bool = False,
         mask_root: str | None = None,
         **kwargs: Any,
     ) -> None:
-        splits = (
-            ['train', 'test']
-            if meta_root is None
-            else ['train', 'val', 'test']
-        )
-        if split not in splits:
-            raise ValueError(
-                f'split must be one of {splits}, got {split!r}'
-                + ('' if meta_root else ' (val, CUBV2, needs meta_root)')
-            )
+        splits = ['train', 'test'] + ['val'] * (meta_root is not None)
+        hint = '' if meta_root else ' (val, CUBV2, needs meta_root)'
+        check_split(split, splits, hint)
         names_file = join_path(data_root, 'classes.txt')
         named = classes is not None or 'classes' in (metainfo or {})
         if not named and exists(names_file):
             classes = read_class_names(names_file)
+        self.mask_root = None if split == 'train' else mask_root
         super().__init__(
+            split,
             data_root=data_root,
             split='train' if split == 'train' else 'test',
+            meta_root=meta_root,
+            images=data_prefix,
             metainfo=metainfo,
             classes=classes,
-            lazy_init=True,
             **kwargs,
         )
-        self.data_prefix = {'img_path': self._resolve(data_prefix)}
-        self.meta_root = (
-            None if meta_root is None else self._resolve(meta_root)
-        )
-        self.allow_outside = allow_outside
-        self.mask_root = None if split == 'train' else mask_root
-        self._init_localization(split, with_boxes, lazy_init, pixel_cache)
 
     def load_data_list(self) -> Sequence[dict]:
         """Read the annotations of the split.

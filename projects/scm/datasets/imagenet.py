@@ -14,7 +14,7 @@ from .annotations import (
     read_voc_boxes,
     read_wsoleval,
 )
-from .localization_mixin import LocalizationMixin
+from .localization_mixin import LocalizationMixin, check_split
 
 #: Splits of wsolevaluation's metadata -> what the images are. Its 'test' is
 #: the validation set of ImageNet: thresholds chosen on that must not be taken
@@ -57,8 +57,6 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         data_root (str): The folder. Defaults to ''.
         split (str): 'train' or 'val', and 'test' with ``meta_root``.
             Defaults to 'train'.
-        with_boxes (bool, optional): Whether to load boxes. Defaults to None,
-            which means for every split but 'train'.
         meta_root (str, optional): Folder of the metadata of wsolevaluation,
             relative to ``data_root``. Defaults to None.
         xml_root (str, optional): Folder of XML files, relative to
@@ -69,14 +67,8 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         ann_file (str): List of images, relative to ``data_root``. Defaults
             to '', which means ``meta/<split>.txt`` if there is one, and
             otherwise the folders.
-        lazy_init (bool): Whether to read annotations when first used.
-            Defaults to False.
-        pixel_cache (str, optional): Folder of pixels that
-            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
-            docs/datasets.md. Defaults to None, images are decoded.
-        allow_outside (bool): Whether listed images may lie outside of
-            ``data_prefix``, by absolute paths or ``..``. Defaults to False.
-        **kwargs: Other arguments of ``mmpretrain.datasets.ImageNet``.
+        **kwargs: ``with_boxes``, ``pixel_cache`` and others of
+            :class:`LocalizationMixin`, and of mmpretrain's ``ImageNet``.
 
     Raises:
         FileNotFoundError: If a folder or an annotation file is missing.
@@ -94,42 +86,32 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
         data_root: str = '',
         split: str = 'train',
         *,
-        with_boxes: bool | None = None,
         meta_root: str | None = None,
         xml_root: str | None = None,
-        data_prefix: str = '',
         ann_file: str = '',
-        lazy_init: bool = False,
-        pixel_cache: str | None = None,
-        allow_outside: bool = False,
         **kwargs: Any,
     ) -> None:
         splits = ['train', 'val'] + ['test'] * (meta_root is not None)
-        if split not in splits:
-            raise ValueError(
-                f'split must be one of {splits}, got {split!r} (the labels '
-                'of the test set are not public; wsolevaluation calls the '
-                'validation set "test", which needs meta_root)'
-            )
+        check_split(
+            split,
+            splits,
+            ' (the labels of the test set are not public; wsolevaluation '
+            'calls the validation set "test", which needs meta_root)',
+        )
         if meta_root is not None and (ann_file or xml_root):
             raise ValueError(
                 'meta_root lists images, labels and boxes: it cannot be '
                 'combined with ann_file or xml_root'
             )
+        self.xml_root = xml_root
         super().__init__(
+            split,
             data_root=data_root,
             split=split if meta_root is None else '',
-            data_prefix=data_prefix,
+            meta_root=meta_root,
             ann_file=ann_file,
-            lazy_init=True,
             **kwargs,
         )
-        self.meta_root = (
-            None if meta_root is None else self._resolve(meta_root)
-        )
-        self.xml_root = None if xml_root is None else self._resolve(xml_root)
-        self.allow_outside = allow_outside
-        self._init_localization(split, with_boxes, lazy_init, pixel_cache)
         if meta_root is not None:
             self._metainfo['split'] = METADATA_SETS[split]
 
@@ -180,6 +162,7 @@ class ImageNetLocalization(LocalizationMixin, ImageNet):
     def _with_xml_boxes(self, table: AnnotationTable) -> AnnotationTable:
         """Add boxes from ``xml_root``, if they are wanted and come from it."""
         if self.with_boxes and self.xml_root is not None:
-            boxes, sizes = read_voc_boxes(table.paths, self.xml_root)
+            folder = self._resolve(self.xml_root)
+            boxes, sizes = read_voc_boxes(table.paths, folder)
             return AnnotationTable(table.paths, table.labels, boxes, sizes)
         return table

@@ -3,7 +3,6 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
@@ -30,7 +29,7 @@ def find_missing_images(dataset: Any) -> list[str]:
     """
     listed = [
         str(info['img_path'])
-        for info in _items(dataset, range(len(dataset)))
+        for info in map(dataset.get_data_info, range(len(dataset)))
         if info.get('img_path') and '://' not in str(info['img_path'])
     ]
     names: dict[str, set[str]] = defaultdict(set)
@@ -63,7 +62,7 @@ def find_bad_boxes(dataset: Any) -> tuple[list[str], int, int]:
     step = max(1, -(-count // MAX_OPENED))
     problems = []
     opened = leaving = 0
-    for info in _items(dataset, range(0, count, step)):
+    for info in map(dataset.get_data_info, range(0, count, step)):
         path = str(info.get('img_path', ''))
         if not info.get('instances') or not os.path.isfile(path):
             continue
@@ -82,10 +81,3 @@ def find_bad_boxes(dataset: Any) -> tuple[list[str], int, int]:
             else:
                 problems.append(f'{path}: {error}')
     return problems, opened, leaving
-
-
-def _items(
-    dataset: Any, indices: Sequence[int]
-) -> Iterator[Mapping[str, Any]]:
-    for index in indices:
-        yield dataset.get_data_info(index)

@@ -3,7 +3,7 @@
 
 import pickle
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,8 +46,7 @@ class _Locator:
 class LocalizationMixin:
     """Splits, boxes and clear errors for a dataset of MMPretrain.
 
-    Put before a dataset class of MMPretrain, whose constructor is called
-    with ``lazy_init=True`` and followed by :meth:`_init_localization`.
+    Put before a dataset class of MMPretrain.
 
     - ``metainfo['split']`` tells what the figures of an evaluation were
       measured on, ``metainfo['with_boxes']`` whether there are boxes.
@@ -55,37 +54,55 @@ class LocalizationMixin:
     - ``LoadAnnotations`` in a pipeline that would misplace boxes is refused;
       before it, boxes are fitted to the image that was read.
     - With ``pixel_cache`` the resized pixels come from there.
+
+    Args:
+        split (str): Name of the split.
+        with_boxes (bool, optional): Whether to load boxes. Defaults to None,
+            which means for every split but 'train'.
+        meta_root (str, optional): Folder of the metadata of wsolevaluation,
+            relative to ``data_root``. Defaults to None.
+        images (str, optional): Folder of the images, relative to
+            ``data_root``. Defaults to None, the ``data_prefix`` of the class.
+        lazy_init (bool): Whether to read annotations when first used.
+            Defaults to False.
+        pixel_cache (str, optional): Folder of pixels that
+            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
+            docs/datasets.md. Defaults to None, images are decoded.
+        allow_outside (bool): Whether listed files may lie outside of their
+            folders, by absolute paths or ``..``. Defaults to False.
+        **kwargs: Arguments of the class of MMPretrain.
     """
 
     #: How the images are laid out, for messages.
     LAYOUT: str = ''
-    #: Whether listed images may lie outside of the folder of the images.
-    allow_outside: bool = False
 
     _cached: LoadCachedImage | None = None
     #: Annotations with the places of their boxes, once some do not fit.
     _listed: tuple[AnnotationTable, dict[str, int]] | None = None
 
-    def _init_localization(
+    def __init__(
         self,
         split: str,
-        with_boxes: bool | None,
-        lazy_init: bool,
+        /,
+        *,
+        with_boxes: bool | None = None,
+        meta_root: str | None = None,
+        images: str | None = None,
+        lazy_init: bool = False,
         pixel_cache: str | None = None,
+        allow_outside: bool = False,
+        **kwargs: Any,
     ) -> None:
-        """Finish the construction.
-
-        Args:
-            split (str): Name of the split.
-            with_boxes (bool, optional): Whether boxes are loaded; None means
-                for every split but ``train``.
-            lazy_init (bool): Whether to leave the annotations for later.
-            pixel_cache (str, optional): Folder of caches of resized pixels.
-                Defaults to None.
-        """
-        check_flags(allow_outside=self.allow_outside)
+        check_flags(allow_outside=allow_outside)
         if with_boxes is not None:
             check_flags(with_boxes=with_boxes)
+        super().__init__(lazy_init=True, **kwargs)
+        self.meta_root = (
+            None if meta_root is None else self._resolve(meta_root)
+        )
+        if images is not None:
+            self.data_prefix = {'img_path': self._resolve(images)}
+        self.allow_outside = allow_outside
         self.split = split
         self.with_boxes = (
             split != 'train' if with_boxes is None else with_boxes
@@ -236,3 +253,9 @@ class LocalizationMixin:
             f'Split: \t{self.split}',
             f'Boxes: \t{"loaded" if self.with_boxes else "not loaded"}',
         ]
+
+
+def check_split(split: str, splits: Sequence[str], hint: str = '') -> None:
+    """Refuse a split that a set has not."""
+    if split not in splits:
+        raise ValueError(f'split must be one of {splits}, got {split!r}{hint}')

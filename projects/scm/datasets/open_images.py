@@ -9,7 +9,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
 from .annotations import AnnotationTable, read_wsoleval
-from .localization_mixin import LocalizationMixin
+from .localization_mixin import LocalizationMixin, check_split
 
 
 @DATASETS.register_module()
@@ -42,20 +42,14 @@ class OpenImagesLocalization(LocalizationMixin, BaseDataset):
             Defaults to 'metadata'.
         mask_root (str): Folder of the masks, relative to ``data_root``.
             Defaults to '', ``data_root`` itself.
-        data_prefix (str): Folder of the images, relative to ``data_root``.
-            Defaults to '', ``data_root`` itself.
         metainfo (dict, optional): Further meta information. Defaults to None.
         classes (str | Sequence[str], optional): Names of the classes, or a
             file with one a line. Defaults to None: the folders' names, ids
             of Freebase.
-        lazy_init (bool): Whether to read annotations when first used.
-            Defaults to False.
-        pixel_cache (str, optional): Folder of pixels that
-            ``tools/dataset_converters/make_pixel_cache.py`` has made; see
-            docs/datasets.md. Defaults to None, images are decoded.
-        allow_outside (bool): Whether listed files may lie outside of their
-            folders, by absolute paths or ``..``. Defaults to False.
-        **kwargs: Other arguments of ``mmpretrain.datasets.BaseDataset``.
+        **kwargs: ``data_prefix``, folder of the images, relative to
+            ``data_root`` (by default that itself), ``pixel_cache`` and others
+            of :class:`LocalizationMixin`, and of
+            ``mmpretrain.datasets.BaseDataset``.
 
     Raises:
         FileNotFoundError: If a list or a mask is missing.
@@ -74,36 +68,27 @@ class OpenImagesLocalization(LocalizationMixin, BaseDataset):
         *,
         meta_root: str = 'metadata',
         mask_root: str = '',
-        data_prefix: str = '',
         metainfo: dict | None = None,
         classes: str | Sequence[str] | None = None,
-        lazy_init: bool = False,
-        pixel_cache: str | None = None,
-        allow_outside: bool = False,
         **kwargs: Any,
     ) -> None:
-        splits = ['train', 'val', 'test']
-        if split not in splits:
-            raise ValueError(f'split must be one of {splits}, got {split!r}')
+        check_split(split, ['train', 'val', 'test'])
         self.lists = join_path(data_root, meta_root, split)
         self._read: AnnotationTable | None = None
         if classes is None and 'classes' not in (metainfo or {}):
             self._read = self._read_lists(split)
             classes = _folder_names(self._read)
+        self.mask_root = mask_root
         super().__init__(
+            split,
             ann_file='',
             data_root=data_root,
-            data_prefix=data_prefix,
             metainfo=metainfo,
             classes=classes,
-            lazy_init=True,
+            # There are none: said for the splits whose pipeline loads boxes.
+            with_boxes=None if split == 'train' else False,
             **kwargs,
         )
-        self.mask_root = mask_root
-        self.allow_outside = allow_outside
-        # There are none: said for the splits whose pipeline loads boxes.
-        with_boxes = None if split == 'train' else False
-        self._init_localization(split, with_boxes, lazy_init, pixel_cache)
 
     def load_data_list(self) -> Sequence[dict]:
         """Read the lists of the split.

@@ -48,8 +48,7 @@ def read_csv_boxes(path: str | Path) -> BoxFile:
         with path.open(encoding='utf-8-sig', newline='') as file:
             kind = other_kind(file.read(512).encode())
             if kind:
-                message = f'{path}: is {kind}'
-                raise AnnotationError([message], message)
+                raise AnnotationError(f'{path}: is {kind}')
             file.seek(0)
             header = file.readline(100_000)
             file.seek(0)
@@ -58,14 +57,19 @@ def read_csv_boxes(path: str | Path) -> BoxFile:
             corners, size = _choose(path, columns)
             for row in reader:
                 number = reader.line_num
-                _read_row(found, columns, corners, size, row, number)
+                where = f'{path}, line {number}'
+                try:
+                    _read_row(found, columns, corners, size, row, where)
+                except ValueError as error:
+                    found.problems.add(f'{where}: {error}')
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{path}: no such file') from error
     except AnnotationError:
         raise
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f'{path}, line {number} or below: not CSV ({error})'
-        raise AnnotationError([message], message) from error
+        raise AnnotationError(
+            f'{path}, line {number} or below: not CSV ({error})'
+        ) from error
     return found
 
 
@@ -79,11 +83,10 @@ def _choose(
     """Columns of the box, and those of the picture's size."""
     twice = [quote(c) for c, count in Counter(columns).items() if count > 1]
     if twice:
-        message = (
+        raise AnnotationError(
             f'{path}, line 1: columns {", ".join(twice[:10])} occur twice, '
             f'found {quote(columns)}; expected {_FORM}'
         )
-        raise AnnotationError([message], message)
     for box, size in (
         (_CORNERS, ('width', 'height')),
         (_SIDES, ('image_width', 'image_height')),
@@ -91,11 +94,10 @@ def _choose(
         if {'path', *box} <= {*columns}:
             return box, size if {*size} <= {*columns} else None
     missing = sorted({'path', *_CORNERS} - {*columns})
-    message = (
+    raise AnnotationError(
         f'{path}, line 1: missing columns {missing}, found {quote(columns)}; '
         f'expected {_FORM}'
     )
-    raise AnnotationError([message], message)
 
 
 def _read_row(
@@ -104,26 +106,24 @@ def _read_row(
     corners: tuple[str, ...],
     size_columns: tuple[str, str] | None,
     row: list[str],
-    number: int,
+    where: str,
 ) -> None:
-    where = f'{found.source}, line {number}'
+    """Take a line; raises ``ValueError`` with the reason if it is wrong."""
     if not any(cell.strip() for cell in row):
         return
     if len(row) != len(columns):
-        found.problems.add(
-            f'{where}: expected {len(columns)} fields, as the header has, '
-            f'found {len(row)}: {quote(row)}'
+        raise ValueError(
+            f'expected {len(columns)} fields, as the header has, found '
+            f'{len(row)}: {quote(row)}'
         )
-        return
     cells = dict(zip(columns, map(str.strip, row), strict=True))
     image = cells['path']
     if not image:
-        found.problems.add(f'{where}: there is no path, found {quote(row)}')
-        return
+        raise ValueError(f'there is no path, found {quote(row)}')
     try:
-        size = None
-        if size_columns is not None:
-            size = parse_optional_size(*(cells[c] for c in size_columns))
+        size = size_columns and parse_optional_size(
+            *(cells[c] for c in size_columns)
+        )
         known = found.sizes.setdefault(image, size)
         if known != size:
             raise ValueError(
@@ -137,8 +137,7 @@ def _read_row(
         if not all(map(math.isfinite, box)):
             raise ValueError(f'expected finite numbers, found {quote(fields)}')
     except ValueError as error:
-        found.problems.add(f'{where}: {quote(image)}: {error}')
-        return
+        raise ValueError(f'{quote(image)}: {error}') from error
     if corners is _SIDES:
         x, y, width, height = box
         box = (x, y, x + width, y + height)

@@ -5,7 +5,7 @@ import os
 import re
 
 from .problems import Problems, quote
-from .text_fields import parse_int, read_lines
+from .text_fields import find_repeated, parse_int, read_lines
 
 #: Characters of a name; more is no list of names.
 _LONGEST = 1000
@@ -46,13 +46,10 @@ def read_class_names(path: str | os.PathLike) -> tuple[str, ...]:
         key: re.sub(r'^[0-9]+[.](?=.)', '', name)
         for key, name in names.items()
     }
-    first: dict[str, int] = {}
-    for key, name in names.items():
-        if first.setdefault(name, key) != key:
-            problems.add(
-                f'{path}: classes {first[name]} and {key} are both called '
-                f'{quote(name)}'
-            )
+    for key, first, name in find_repeated(names.items()):
+        problems.add(
+            f'{path}: classes {first} and {key} are both called {quote(name)}'
+        )
     problems.check()
     return tuple(names[key] for key in sorted(names))
 

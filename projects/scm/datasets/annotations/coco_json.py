@@ -87,21 +87,21 @@ def _load(path: Path) -> dict[str, list]:
         with path.open('rb') as file:
             kind = other_kind(file.read(512))
         reason = f'it is {kind}' if kind else f'{error!s:.200}'
-        _fail(f'{path}: not JSON ({reason}); expected {_FORM}')
+        raise AnnotationError(
+            f'{path}: not JSON ({reason}); expected {_FORM}'
+        ) from error
     if not isinstance(content, dict):
-        _fail(f'{path}: a {type(content).__name__}; expected {_FORM}')
+        raise AnnotationError(
+            f'{path}: a {type(content).__name__}; expected {_FORM}'
+        )
     for key in ('images', 'annotations', 'categories'):
         default = [] if key == 'categories' else None
         if not isinstance(content.get(key, default), list):
-            _fail(
+            raise AnnotationError(
                 f'{path}: {key}: expected a list, found '
                 f'{quote(content.get(key))}; expected {_FORM}'
             )
     return content
-
-
-def _fail(message: str) -> NoReturn:
-    raise AnnotationError([message], message)
 
 
 def _entries(found: BoxFile, items: list, what: str) -> Iterator[tuple]:
@@ -127,10 +127,7 @@ def _images(found: BoxFile, items: list) -> dict[Any, str]:
     names = {}
     for where, key, item in _entries(found, items, 'image'):
         name = item.get('file_name')
-        if not isinstance(name, str) or not name.strip():
-            found.problems.add(
-                f'{where}: file_name: expected text, found {quote(name)}'
-            )
+        if not _is_text(found, where, item, 'file_name'):
             name = f'(image of id {key})'
         elif name in found.sizes:
             found.problems.add(
@@ -158,13 +155,21 @@ def _size(found: BoxFile, where: str, item: dict) -> Size | None:
 def _categories(found: BoxFile, items: list) -> None:
     for where, key, item in _entries(found, items, 'category'):
         name = item.get('name')
-        if not isinstance(name, str) or not name.strip():
-            found.problems.add(
-                f'{where}: name: expected text, found {quote(name)}'
-            )
-        elif name in found.categories.values():
+        if (
+            _is_text(found, where, item, 'name')
+            and name in found.categories.values()
+        ):
             found.problems.add(f'{where}: name {quote(name)} occurs twice')
         found.categories[key] = str(name)
+
+
+def _is_text(found: BoxFile, where: str, item: dict, field: str) -> bool:
+    """Whether a field is text; note it where it is not."""
+    text = item.get(field)
+    if isinstance(text, str) and text.strip():
+        return True
+    found.problems.add(f'{where}: {field}: expected text, found {quote(text)}')
+    return False
 
 
 def _known(

@@ -8,7 +8,13 @@ from typing import Any
 
 from .annotation_table import NO_BOXES, AnnotationTable, BoxCollector
 from .problems import Problems
-from .text_fields import parse_box, parse_int, parse_label, parse_lines
+from .text_fields import (
+    find_repeated,
+    parse_box,
+    parse_int,
+    parse_label,
+    parse_lines,
+)
 
 #: What the folder holds, for messages.
 CUB_LAYOUT = (
@@ -69,7 +75,11 @@ def read_cub(
     problems.check()
     _check_same_ids(root, paths, labels, 'image_class_labels.txt')
     _check_same_ids(root, paths, flags, 'train_test_split.txt')
-    _check_different(root, paths)
+    for key, first, path in find_repeated(paths.items()):
+        raise ValueError(
+            f'{osp.join(root, "images.txt")}: ids {first} and {key} are the '
+            f'same image, {path}'
+        )
 
     chosen = [key for key in paths if flags[key] == _FLAGS[split]]
     if not chosen:
@@ -164,16 +174,3 @@ def _check_same_ids(root: str, paths: dict, column: dict, name: str) -> None:
                 f'{len(there)} image ids of {other}, for instance '
                 f'{missing[0]}'
             )
-
-
-def _check_different(root: str, paths: dict[int, str]) -> None:
-    if len(set(paths.values())) == len(paths):
-        return
-    seen: dict[str, int] = {}
-    for key, path in paths.items():
-        if path in seen:
-            raise ValueError(
-                f'{osp.join(root, "images.txt")}: ids {seen[path]} and {key} '
-                f'are the same image, {path}'
-            )
-        seen[path] = key

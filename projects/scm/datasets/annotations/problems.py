@@ -32,12 +32,15 @@ class AnnotationError(ValueError):
     """Annotations are wrong.
 
     Attributes:
-        problems (list[str]): Each with file, place, found and expected.
+        problems (list[str]): Each with file, place, found and expected; one,
+            the message, where there is no list of them.
     """
 
-    def __init__(self, problems: Sequence[str], message: str) -> None:
+    def __init__(
+        self, message: str, problems: Sequence[str] | None = None
+    ) -> None:
         super().__init__(message)
-        self.problems = list(problems)
+        self.problems = [message] if problems is None else list(problems)
 
 
 class Problems:
@@ -99,7 +102,7 @@ class Problems:
                 summary += f', all of them in {_write(self.found)}, the first'
             lines = [f'{summary}:', *(f'  {line}' for line in lines)]
         lines += [f'  note: {note}' for note in notes]
-        raise AnnotationError(self.found, '\n'.join(lines))
+        raise AnnotationError('\n'.join(lines), self.found)
 
 
 def _write(problems: Sequence[str]) -> str:

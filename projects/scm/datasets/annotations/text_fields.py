@@ -2,8 +2,7 @@
 """Lines of annotation files, and errors that say where and what."""
 
 import re
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mmengine.fileio import get_text
 
@@ -43,21 +42,18 @@ def read_lines(path: str, needed_for: str = '') -> list[str]:
             f'{path}: no such file{needed_for and f"; {needed_for}"}'
         ) from error
     except UnicodeDecodeError as error:
-        _fail(f'{path}: not UTF-8 text ({error})')
+        raise AnnotationError(f'{path}: not UTF-8 text ({error})') from error
     kind = other_kind(text[:512].encode())
     if kind:
-        _fail(f'{path}: is {kind}')
+        raise AnnotationError(f'{path}: is {kind}')
     text = text.rstrip()
     if not text:
-        _fail(f'{path}: the file is empty')
+        raise AnnotationError(f'{path}: the file is empty')
     lines = [line.rstrip() for line in text.split('\n')]
     if '' in lines:
-        _fail(f'{path}, line {lines.index("") + 1}: the line is empty')
+        number = lines.index('') + 1
+        raise AnnotationError(f'{path}, line {number}: the line is empty')
     return lines
-
-
-def _fail(message: str) -> NoReturn:
-    raise AnnotationError([message], message)
 
 
 def parse_lines(
@@ -104,16 +100,24 @@ def check_different(path: str, images: list[str]) -> None:
     """
     if len(set(images)) == len(images):
         return
-    seen: dict[str, int] = {}
     problems = Problems(path)
-    for number, image in enumerate(images, start=1):
-        first = seen.setdefault(image, number)
-        if first != number:
-            problems.add(
-                f'{path}, line {number}: {quote(image)} is listed twice, '
-                f'first in line {first}'
-            )
+    for number, first, image in find_repeated(enumerate(images, start=1)):
+        problems.add(
+            f'{path}, line {number}: {quote(image)} is listed twice, first in '
+            f'line {first}'
+        )
     problems.check()
+
+
+def find_repeated(
+    items: Iterable[tuple[int, str]],
+) -> Iterator[tuple[int, int, str]]:
+    """Of keys and values: key, first key and value where one stands again."""
+    seen: dict[str, int] = {}
+    for key, value in items:
+        first = seen.setdefault(value, key)
+        if first != key:
+            yield key, first, value
 
 
 def parse_int(text: str, name: str) -> int:
@@ -179,7 +183,7 @@ def parse_optional_size(width: str | None, height: str | None) -> Size | None:
     return sides[0], sides[1]
 
 
-def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
+def parse_box(fields: Sequence[str], size: Size | None, *, xywh: bool) -> Box:
     """Return a box as ``x0, y0, x1, y1`` in pixels of the image.
 
     Args:
@@ -198,6 +202,7 @@ def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
             raise ValueError
         x0, y0, x1, y1 = map(float, fields)
     except ValueError:
+        fields = list(fields)
         raise ValueError(f'{quote(fields)} are not four numbers') from None
     if xywh:
         x1, y1 = x0 + x1, y0 + y1

@@ -73,8 +73,9 @@ def read_voc_xml(path: str) -> VOCAnnotation:
 def _parse(path: str) -> ElementTree.Element:
     data = get(path)
     if b'<!ENTITY' in data:
-        message = f'{path}: defines entities, expected the plain XML of VOC'
-        raise AnnotationError([message], message)
+        raise AnnotationError(
+            f'{path}: defines entities, expected the plain XML of VOC'
+        )
     try:
         root = ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
@@ -82,16 +83,15 @@ def _parse(path: str) -> ElementTree.Element:
         reason = error
         if not data.lstrip().startswith(b'<'):
             reason = describe_beginning(data)
-        message = f'{path}, line {line}, column {column}: not XML ({reason})'
-        raise AnnotationError([message], message) from error
+        raise AnnotationError(
+            f'{path}, line {line}, column {column}: not XML ({reason})'
+        ) from error
     except (LookupError, ValueError) as error:  # of the encoding it declares
-        message = f'{path}: not XML ({error})'
-        raise AnnotationError([message], message) from error
+        raise AnnotationError(f'{path}: not XML ({error})') from error
     if root.tag != 'annotation':
-        message = (
+        raise AnnotationError(
             f'{path}: expected <annotation> of VOC, found {quote(root.tag)}'
         )
-        raise AnnotationError([message], message)
     return root
 
 
