@@ -188,14 +188,16 @@ def read_masks(path: str, index: dict[str, int]) -> list[MaskFiles]:
     objects: list[list[str]] = [[] for _ in index]
     ignored: list[str | None] = [None] * len(index)
 
-    def take(position: int, mask: str, ignore: str) -> None:
+    def check(mask: str, ignore: str) -> None:
         if not all(name.endswith('.png') for name in (mask, ignore or mask)):
             raise ValueError('a mask is not a .png file')
+
+    def take(position: int, mask: str, ignore: str) -> None:
         objects[position].append(mask)
         ignored[position] = ignored[position] or ignore or None
 
     form = '<image>,<mask>.png,<ignored part>.png or nothing'
-    _read_fields(path, form, 2, index, take)
+    _read_fields(path, form, 2, index, take, check=check)
     return [MaskFiles(*files) for files in zip(objects, ignored, strict=True)]
 
 
@@ -206,6 +208,7 @@ def _read_fields(
     index: dict[str, int],
     take: Callable[..., None],
     *,
+    check: Callable[..., None] = lambda *fields: None,
     once: bool = False,
     complete: bool = True,
 ) -> None:
@@ -217,6 +220,7 @@ def _read_fields(
         count: Fields behind the path of an image, which may contain commas.
         index: Image -> position.
         take: Called with them.
+        check: Called with the fields alone, before the image is looked up.
         once: Whether an image may be listed once only.
         complete: Whether every image must be listed.
     """
@@ -226,6 +230,7 @@ def _read_fields(
         image, *fields = line.rsplit(',', count)
         if len(fields) < count or not image:
             raise ValueError(f'there are fewer than {count + 1} fields')
+        check(*fields)
         position = index.get(image)
         if position is None:
             raise ValueError(f'{quote(image)} is not in image_ids.txt')
