@@ -201,4 +201,4 @@ def test_names_of_classes(content, tmp_path) -> None:
         *(write_config(tmp_path), '--checkpoint', __file__),
         *('--classes', file, '--out', tmp_path / 'out'),
     )
-    assert message.startswith(f'{file}: ')
+    assert message.startswith((f'{file}: ', f'{file}, line 1: '))

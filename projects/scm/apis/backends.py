@@ -153,7 +153,9 @@ def graph_path(model: ImageClassifier, int8: bool, example: Tensor) -> Path:
         None if config is None else dict(config.model),
     ):
         digest.update(repr(part).encode())
-    for name, value in _feature_weights(model).items():
+    for name, value in model.state_dict().items():
+        if not name.startswith(('backbone.', 'neck.')):
+            continue
         digest.update(f'{name} {value.dtype} {tuple(value.shape)}'.encode())
         flat = value.detach().contiguous().flatten()
         digest.update(flat.view(torch.uint8).numpy())
@@ -209,15 +211,6 @@ def _quantize(source: Path, target: Path) -> Path:
     finally:
         root.setLevel(level)
     return target
-
-
-def _feature_weights(model: ImageClassifier) -> dict[str, Tensor]:
-    weights = {}
-    for part in ('backbone', 'neck'):
-        module = getattr(model, part, None)
-        if module is not None:
-            weights |= module.state_dict(prefix=f'{part}.')
-    return weights
 
 
 @torch.no_grad()

@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """From one set of weights to another: official names, no calibration."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from projects.scm.utils.weights import (
     describe_names,
 )
 
-from .official_layout import conformer_shapes
+from .official_layout import conformer_shapes, count_numbers, shapes_of
 
 
 def convert_official(
@@ -73,8 +72,8 @@ def _expected_shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple]:
     classes, channels = weights['head.semantic.weight'].shape[:2]
     tokens = weights['backbone.pos_embed'].size(1) - 1
     hidden = weights['backbone.layers.0.ffn.layers.0.0.weight'].size(0)
-    layers = _count(weights, r'backbone\.layers\.(\d+)\.')
-    blocks = _count(weights, r'head\.calibration\.blocks\.(\d+)\.')
+    layers = count_numbers(weights, r'backbone\.layers\.(\d+)\.')
+    blocks = count_numbers(weights, r'head\.calibration\.blocks\.(\d+)\.')
     side = round(tokens**0.5) * patch.size(-1)
     with torch.device('meta'):
         backbone = TSCAMViT(
@@ -93,12 +92,7 @@ def _expected_shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple]:
             if blocks
             else TSCAMHead(channels, classes)
         )
-    parts = (('backbone', backbone), ('head', head))
-    return {
-        f'{part}.{name}': tuple(value.shape)
-        for part, module in parts
-        for name, value in module.state_dict().items()
-    }
+    return shapes_of(backbone, head)
 
 
 def strip_calibration(
@@ -150,8 +144,3 @@ def _compare(found: Mapping[str, tuple], expected: Mapping[str, tuple]) -> Fit:
         fitting=len(common) - len(odd),
         extras=[],
     )
-
-
-def _count(weights: Mapping[str, Tensor], pattern: str) -> int:
-    found = [re.match(pattern, name) for name in weights]
-    return len({match[1] for match in found if match})

@@ -62,24 +62,19 @@ _BATCH = 16
 
 
 class _Pass:
-    """A model that looks at training images whose class is known."""
+    """A model that looks at training images whose class is known.
+
+    The criterion is the method of its name.
+    """
 
     def __init__(self, model: torch.nn.Module, criterion: str) -> None:
         self.model = model
         self.head = model.head
         self.pictures = 0
-        self.thresholds = (
-            THRESHOLDS[_COARSE]
-            if criterion == 'classification'
-            else THRESHOLDS
-        )
-        scores: dict[str, Callable[..., np.ndarray]] = {
-            'diffusion': self.diffusion,
-            'components': self.components,
-            'consistency': self.consistency,
-            'classification': self.classification,
-        }
-        self.score = scores[criterion]
+        self.thresholds = THRESHOLDS
+        if criterion == 'classification':
+            self.thresholds = THRESHOLDS[_COARSE]
+        self.score: Callable[..., np.ndarray] = getattr(self, criterion)
 
     def boxes(self, maps: Tensor, inputs: Tensor) -> np.ndarray:
         """(B, T, 4) boxes of the maps of the true classes."""

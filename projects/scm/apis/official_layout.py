@@ -3,10 +3,10 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from projects.scm.models.backbones import TSCAMConformer
 from projects.scm.models.backbones.checkpoint_keys import (
@@ -86,16 +86,12 @@ def conformer_shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple]:
     """
     classes, channels = weights['head.semantic.weight'].shape[:2]
     hidden = weights['backbone.trans_1.ffn.layers.0.0.weight'].size(0)
-
-    def count(pattern: str) -> int:
-        found = (re.match(pattern, name) for name in weights)
-        return len({match[1] for match in found if match})
-
-    blocks = count(r'head\.calibration\.blocks\.(\d+)\.')
+    blocks = count_numbers(weights, r'head\.calibration\.blocks\.(\d+)\.')
+    stages = count_numbers(weights, r'backbone\.conv_trans_(\d+)\.')
     backbone = TSCAMConformer(
         arch=dict(
             embed_dims=channels,
-            depths=1 + count(r'backbone\.conv_trans_(\d+)\.'),
+            depths=1 + stages,
             num_heads=1,  # no shape depends on it
             channel_ratio=1,
         ),
@@ -110,9 +106,16 @@ def conformer_shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple]:
         dict(iterations=[4] * blocks) if blocks else False,
         calibrated_inference=bool(blocks),
     )
-    parts = (('backbone', backbone), ('head', head))
-    return {
-        f'{part}.{name}': tuple(value.shape)
-        for part, module in parts
-        for name, value in module.state_dict().items()
-    }
+    return shapes_of(backbone, head)
+
+
+def count_numbers(names: Iterable[str], pattern: str) -> int:
+    """How many different numbers stand where a pattern has its group."""
+    found = (re.match(pattern, name) for name in names)
+    return len({match[1] for match in found if match})
+
+
+def shapes_of(backbone: nn.Module, head: nn.Module) -> dict[str, tuple]:
+    """Shapes of the weights of an ``ImageClassifier`` of both, by name."""
+    parts = nn.ModuleDict({'backbone': backbone, 'head': head})
+    return {k: tuple(value.shape) for k, value in parts.state_dict().items()}

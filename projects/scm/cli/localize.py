@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,7 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
     from projects.scm.apis.reading_ahead import default_workers
     from projects.scm.apis.sources import RESULT_MARKER, is_video
+    from projects.scm.datasets.annotations import read_class_names
     from projects.scm.datasets.annotations.problems import SHOWN
 
     writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
@@ -174,7 +176,7 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     needs_maps = any(writer.needs_maps for writer in writers)
     names = None
     if args.classes is not None:
-        names = _read_names(args.classes)
+        names = read_class_names(args.classes)
     with trusted(args.trust):
         inferencer, options = _make_inferencer(args, names, needs_maps)
     classes = inferencer.classes or [
@@ -226,29 +228,8 @@ def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     return int(bool(folder.failures))
 
 
-def _read_names(path: str) -> list[str]:
-    """Names of classes, one a line."""
-    try:
-        names = Path(path).read_text(encoding='utf-8').splitlines()
-    except ValueError as error:
-        raise ValueError(f'{path}: no text in UTF-8 ({error})') from error
-    odd = [n for n, name in enumerate(names, 1) if not name.strip()]
-    if odd or not names or len(set(names)) < len(names):
-        raise ValueError(
-            f'{path}: expected names of classes, one a line, each once, got '
-            f'{len(names)} lines, {len(odd)} of them empty, '
-            f'{len(set(names))} different ones'
-        )
-    if any(len(name) > 200 or '\0' in name for name in names):
-        raise ValueError(
-            f'{path}: expected names of classes, one a line, got '
-            f'{max(names, key=len)[:200]!r}'
-        )
-    return names
-
-
 def _make_inferencer(
-    args: argparse.Namespace, names: list[str] | None, needs_maps: bool
+    args: argparse.Namespace, names: Sequence[str] | None, needs_maps: bool
 ) -> tuple[WSOLInferencer | DetectorInferencer, dict[str, Any]]:
     """The inferencer of a config, and the options of its ``stream``."""
     from projects.scm.apis import WSOLInferencer

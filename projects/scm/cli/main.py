@@ -17,41 +17,34 @@ class Command(NamedTuple):
     """A sub-command.
 
     Attributes:
-        tool: File below ``tools/`` that does it, or None.
-        module: Module of this package that does it where there is no tool.
+        place: File below ``tools/`` that does it, or the name of a module
+            beside this one.
         help: One line.
     """
 
-    tool: str | None
-    module: str | None
+    place: str
     help: str
 
 
 COMMANDS = {
     'train': Command(
-        'train.py',
-        None,
-        'train a model, of a config or of a folder of photographs',
+        'train.py', 'train a model, of a config or of a folder of photographs'
     ),
     'localize': Command(
-        'localize.py', None, 'boxes and heat maps of photographs and videos'
+        'localize.py', 'boxes and heat maps of photographs and videos'
     ),
     'test': Command(
-        'test.py', None, 'figures of a model on the test set of its config'
+        'test.py', 'figures of a model on the test set of its config'
     ),
     'report': Command(
-        'analysis_tools/report.py',
-        None,
-        'one page of test runs, with all pictures',
+        'analysis_tools/report.py', 'one page of test runs, with all pictures'
     ),
     'compare': Command(
-        'compare.py', None, 'methods, seeds and data sets against each other'
+        'compare.py', 'methods, seeds and data sets against each other'
     ),
-    'export': Command(
-        'export_onnx.py', None, 'a model for other runtimes, checked'
-    ),
+    'export': Command('export_onnx.py', 'a model for other runtimes, checked'),
     'doctor': Command(
-        None, 'doctor', 'what this environment has, lacks, and how to mend it'
+        'doctor', 'what this environment has, lacks, and how to mend it'
     ),
 }
 
@@ -121,19 +114,17 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
         name (str): One of :data:`COMMANDS`.
         arguments (Sequence[str]): Its arguments.
     """
-    command = COMMANDS[name]
+    place = COMMANDS[name].place
     if name == 'train' and any(Path(word).is_dir() for word in arguments[:1]):
-        command = Command(None, 'train_folder', '')
+        place = 'train_folder'
     sys.argv = [f'{PROGRAM} {name}', *arguments]
-    tools = find_tools()
-    if command.tool is None:
-        module = importlib.import_module(f'{__package__}.{command.module}')
-        sys.path.insert(0, str(tools))
+    file = find_tools() / place
+    sys.path.insert(0, str(file.parent))
+    if not file.suffix:
+        module = importlib.import_module(f'{__package__}.{place}')
         run = importlib.import_module('_repo_path').run
         run(lambda: module.main(sys.argv[1:]))
         return
-    file = tools / command.tool
-    sys.path.insert(0, str(file.parent))
     spec = importlib.util.spec_from_file_location(file.stem, file)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)

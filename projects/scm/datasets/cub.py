@@ -95,7 +95,9 @@ class CUBLocalization(LocalizationMixin, CUB):
         mask_root: str | None = None,
         **kwargs: Any,
     ) -> None:
-        splits = ['train', 'test'] + ['val'] * (meta_root is not None)
+        splits = ['train', 'val', 'test']
+        if meta_root is None:
+            splits.remove('val')
         hint = '' if meta_root else ' (val, CUBV2, needs meta_root)'
         check_split(split, splits, hint)
         names_file = join_path(data_root, 'classes.txt')

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.registry import LOG_PROCESSORS
-from mmengine.runner import LogProcessor, Runner
+from mmengine.runner import LogProcessor
 
 __all__ = ['WSOLLogProcessor', 'keep_console_short', 'leave_out_deprecations']
 
@@ -40,42 +40,21 @@ class WSOLLogProcessor(LogProcessor):
     """
 
     def get_log_after_iter(
-        self, runner: Runner, batch_idx: int, mode: str
+        self, *args: Any, **kwargs: Any
     ) -> tuple[Mapping[str, Any], str]:
-        """As MMEngine does, the loss before learning rate and times.
-
-        Args:
-            runner (Runner): Of the training.
-            batch_idx (int): Index of the batch in its epoch.
-            mode (str): 'train', 'val' or 'test'.
+        """As MMEngine's, the loss before learning rate and times.
 
         Returns:
             tuple[Mapping, str]: Values of all backends, and the line.
         """
-        values, line = super().get_log_after_iter(runner, batch_idx, mode)
+        values, line = super().get_log_after_iter(*args, **kwargs)
         return values, loss_first(line)
 
     def get_log_after_epoch(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        mode: str,
-        with_non_scalar: bool = False,
+        self, *args: Any, **kwargs: Any
     ) -> tuple[Mapping[str, Any], str]:
-        """As MMEngine does, without the figures of tables.
-
-        Args:
-            runner (Runner): Of the validation or test.
-            batch_idx (int): Number of batches.
-            mode (str): 'val' or 'test'.
-            with_non_scalar (bool): Whether values may be no numbers.
-
-        Returns:
-            tuple[Mapping, str]: Values of all backends, and the line.
-        """
-        values, line = super().get_log_after_epoch(
-            runner, batch_idx, mode, with_non_scalar
-        )
+        """As MMEngine's, without the figures of tables; likewise."""
+        values, line = super().get_log_after_epoch(*args, **kwargs)
         return values, without_tables(line)
 
 

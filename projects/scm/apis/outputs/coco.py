@@ -34,13 +34,12 @@ class CocoWriter(WholeFileWriter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def take(self, result: dict) -> None:
-        """Keep one result."""
+    def take(self, result: dict) -> dict[str, Any]:
+        """The image; its annotations are kept beside it."""
         image = dict(
-            id=len(self._images) + 1,
+            id=len(self.taken) + 1,
             file_name=picture_name(result),
             width=result['width'],
             height=result['height'],
@@ -49,7 +48,6 @@ class CocoWriter(WholeFileWriter):
             image['video'] = result['file_name']
             image['frame'] = result['frame']
         save_frame(result, self.folder / image['file_name'])
-        self._images.append(image)
         for box, label, score, polygons in instances(result):
             x, y, width, height = xyxy_to_xywh([box])[0].tolist()
             annotation = dict(
@@ -64,13 +62,14 @@ class CocoWriter(WholeFileWriter):
             if polygons is not None:
                 annotation['segmentation'] = polygons
             self._annotations.append(annotation)
+        return image
 
     def content(self) -> str:
         """The file with all results so far."""
         return json.dumps(
             dict(
                 info=self.info,
-                images=self._images,
+                images=self.taken,
                 annotations=self._annotations,
                 categories=coco_categories(self.classes),
             ),

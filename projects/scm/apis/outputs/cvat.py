@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Results as pre-annotations of CVAT."""
 
-from typing import Any
 from xml.etree import ElementTree
 
 from .writer import (
@@ -26,12 +25,8 @@ class CvatWriter(WholeFileWriter):
 
     entries = ('cvat.xml', 'frames', 'images')
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._images: list[ElementTree.Element] = []
-
-    def take(self, result: dict) -> None:
-        """Keep one result."""
+    def take(self, result: dict) -> ElementTree.Element:
+        """The image with its boxes."""
         name = picture_name(result)
         frame = self.folder / name
         save_frame(result, frame)
@@ -39,7 +34,7 @@ class CvatWriter(WholeFileWriter):
         link_picture(source, self.folder / 'images' / name)
         image = ElementTree.Element(
             'image',
-            id=str(len(self._images)),
+            id=str(len(self.taken)),
             name=name,
             width=str(result['width']),
             height=str(result['height']),
@@ -67,7 +62,7 @@ class CvatWriter(WholeFileWriter):
                 ElementTree.SubElement(
                     image, 'polygon', {**common, 'points': points}
                 )
-        self._images.append(image)
+        return image
 
     def content(self) -> str:
         """The file with all results so far."""
@@ -76,13 +71,13 @@ class CvatWriter(WholeFileWriter):
         task = ElementTree.SubElement(
             ElementTree.SubElement(root, 'meta'), 'task'
         )
-        ElementTree.SubElement(task, 'size').text = str(len(self._images))
+        ElementTree.SubElement(task, 'size').text = str(len(self.taken))
         labels = ElementTree.SubElement(task, 'labels')
         for name in self.classes:
             label = ElementTree.SubElement(labels, 'label')
             ElementTree.SubElement(label, 'name').text = name
             ElementTree.SubElement(label, 'attributes')
-        root.extend(self._images)
+        root.extend(self.taken)
         ElementTree.indent(root)
         head = "<?xml version='1.0' encoding='utf-8'?>\n"
         return head + ElementTree.tostring(root, encoding='unicode') + '\n'

@@ -45,10 +45,9 @@ class FiftyOneWriter(WholeFileWriter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._root = self.folder / self.entries[0]
-        self._samples: list[dict[str, Any]] = []
 
-    def take(self, result: dict) -> None:
-        """Keep one result, and write its map."""
+    def take(self, result: dict) -> dict[str, Any]:
+        """The sample, whose map is written."""
         name = picture_name(result)
         picture = self._root / 'data' / name
         save_frame(result, picture)
@@ -84,11 +83,11 @@ class FiftyOneWriter(WholeFileWriter):
             sample[HEATMAP] = dict(
                 _cls='Heatmap', map_path=str(path), range=[0, 255]
             )
-        self._samples.append(sample)
+        return sample
 
     def content(self) -> str:
         """The samples with all results so far."""
-        return json.dumps(dict(samples=self._samples), indent=1)
+        return json.dumps(dict(samples=self.taken), indent=1)
 
     def close(self) -> Path:
         """Write the samples, and what is said of all.

@@ -31,12 +31,8 @@ class LabelStudioWriter(WholeFileWriter):
 
     entries = ('label_studio.json', 'label_studio_config.xml', 'frames')
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._tasks: list[dict[str, Any]] = []
-
-    def take(self, result: dict) -> None:
-        """Keep one result."""
+    def take(self, result: dict) -> dict[str, Any]:
+        """The task with its prediction."""
         name = picture_name(result)
         save_frame(result, self.folder / name)
         width, height = result['width'], result['height']
@@ -69,16 +65,13 @@ class LabelStudioWriter(WholeFileWriter):
             score=max((r['score'] for r in regions), default=0.0),
             result=regions,
         )
-        self._tasks.append(
-            dict(
-                data={TO_NAME: LOCAL_FILES + quote(name)},
-                predictions=[prediction],
-            )
+        return dict(
+            data={TO_NAME: LOCAL_FILES + quote(name)}, predictions=[prediction]
         )
 
     def content(self) -> str:
         """The tasks with all results so far."""
-        return json.dumps(self._tasks, indent=1)
+        return json.dumps(self.taken, indent=1)
 
     def close(self) -> Path:
         """Write both files.

@@ -79,18 +79,14 @@ class WholeFileWriter(ResultWriter):
     stopped run leaves all but its last results.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        classes: Sequence[str],
-        info: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(folder, classes, info)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.taken: list[Any] = []
         self._flushed = time.monotonic()
 
     @abstractmethod
-    def take(self, result: dict) -> None:
-        """Keep one result."""
+    def take(self, result: dict) -> Any:
+        """What the file says of one result; kept in ``taken``."""
 
     @abstractmethod
     def content(self) -> str:
@@ -98,7 +94,7 @@ class WholeFileWriter(ResultWriter):
 
     def add(self, result: dict) -> None:
         """Keep one result, and write the file if it is old."""
-        self.take(result)
+        self.taken.append(self.take(result))
         if time.monotonic() - self._flushed > FLUSH_INTERVAL_S:
             self.close()
 

@@ -8,7 +8,7 @@ from .problems import Problems, quote
 from .text_fields import find_repeated, parse_int, read_lines
 
 #: Characters of a name; more is no list of names.
-_LONGEST = 1000
+_LONGEST = 500
 
 
 def read_class_names(path: str | os.PathLike) -> tuple[str, ...]:
@@ -24,14 +24,14 @@ def read_class_names(path: str | os.PathLike) -> tuple[str, ...]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        AnnotationError: If a line is empty or too long, ids are not 1 to
-            their number, or a name occurs twice.
+        AnnotationError: If a line is empty, too long or no text, ids are not
+            1 to their number, or a name occurs twice.
     """
     path = os.fspath(path)
     lines = read_lines(path)
     problems = Problems(path)
     for number, line in enumerate(lines, start=1):
-        if len(line) > _LONGEST:
+        if len(line) > _LONGEST or '\0' in line:
             problems.add(
                 f'{path}, line {number}: expected a name of at most '
                 f'{_LONGEST} characters, found {len(line)}: {quote(line)}'

@@ -1,9 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Looks at images and boxes before a training or a test begins."""
 
+from functools import partial
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.registry import HOOKS
@@ -15,6 +15,7 @@ from projects.scm.datasets.inspection import (
     find_missing_images,
 )
 from projects.scm.datasets.transforms import check_test_transforms
+from projects.scm.engine.main_process import on_main_process
 from projects.scm.engine.unwrapping import unwrap
 from projects.scm.models.heads import ScoreMapHead
 from projects.scm.utils.counting import counted
@@ -47,13 +48,13 @@ class DataCheckHook(Hook):
         if runner.val_loop is not None:
             sets['validation'] = runner.val_dataloader.dataset
             check_geometry(runner.model, sets['validation'])
-        _check(sets, runner)
+        on_main_process(partial(_check, sets, runner))
 
     def before_test(self, runner: Runner) -> None:
         """Look at the test set; raises as above."""
         dataset = runner.test_dataloader.dataset
         check_geometry(runner.model, dataset)
-        _check({'test': dataset}, runner)
+        on_main_process(partial(_check, {'test': dataset}, runner))
 
 
 def check_geometry(model: nn.Module, dataset: Any) -> None:
@@ -85,15 +86,7 @@ def check_geometry(model: nn.Module, dataset: Any) -> None:
 
 
 def _check(sets: dict[str, Any], runner: Runner) -> None:
-    """Refuse sets that are wrong, in all processes."""
-    refusal = [_describe(sets, runner) if is_main_process() else None]
-    broadcast_object_list(refusal)
-    if refusal[0]:
-        raise ValueError(refusal[0])
-
-
-def _describe(sets: dict[str, Any], runner: Runner) -> str | None:
-    """What is wrong with the sets; None if nothing is."""
+    """Refuse sets that are wrong."""
     wrong, summary = Problems(''), []
     for name, dataset in sets.items():
         if not hasattr(dataset, 'get_data_info'):
@@ -127,9 +120,5 @@ def _describe(sets: dict[str, Any], runner: Runner) -> str | None:
                 'them and are cut; are corners given where width and height '
                 'belong, or were the images made smaller?'
             )
-    try:
-        wrong.source = '; '.join(summary)
-        wrong.check()
-    except ValueError as error:
-        return str(error)
-    return None
+    wrong.source = '; '.join(summary)
+    wrong.check()

@@ -4,6 +4,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -177,12 +178,6 @@ class _LaterRemovals:
         self._later = later
         self._kept = kept
 
-    def remove(self, path: str) -> None:
-        self._put_off(self._backend.remove, path)
-
-    def rmtree(self, path: str) -> None:
-        self._put_off(self._backend.rmtree, path)
-
     def _put_off(self, function: Callable[[str], None], path: str) -> None:
         def remove() -> None:
             # The same name is written again where a validation is repeated.
@@ -192,4 +187,7 @@ class _LaterRemovals:
         self._later.append(remove)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
+        function = getattr(self._backend, name)
+        if name in ('remove', 'rmtree'):
+            return partial(self._put_off, function)
+        return function

@@ -3,11 +3,12 @@
 
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmpretrain.registry import HOOKS
 
+from projects.scm.engine.main_process import on_main_process
 from projects.scm.engine.work_folder import read_validated, write_validated
 
 
@@ -26,14 +27,14 @@ class MissedValidationHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Validate if it is due."""
         iteration = runner.iter
-        missed = [False]
-        if is_main_process():
+
+        def is_missed() -> bool:
             # What was validated later belongs to what is not resumed.
             done = min(read_validated(runner.work_dir), iteration)
             write_validated(runner.work_dir, done)
-            missed = [0 < iteration != done and _is_due(runner)]
-        broadcast_object_list(missed)
-        if missed[0]:
+            return 0 < iteration != done and _is_due(runner)
+
+        if on_main_process(is_missed):
             runner.logger.info(
                 f'iteration {iteration} was saved but not validated: '
                 'validating now'

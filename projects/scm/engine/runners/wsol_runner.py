@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import (
@@ -22,13 +21,10 @@ from projects.scm.engine.log_processor import (
     keep_console_short,
     leave_out_deprecations,
 )
+from projects.scm.engine.main_process import on_main_process
 from projects.scm.engine.seed import run_seed, seed_dataloader
 from projects.scm.engine.silent_rank import explain_silence
-from projects.scm.engine.work_folder import (
-    WorkFolderInUse,
-    WorkFolderLock,
-    find_intact,
-)
+from projects.scm.engine.work_folder import WorkFolderLock, find_intact
 from projects.scm.utils import remove_parts
 from projects.scm.utils.environment import without_lines
 
@@ -127,19 +123,14 @@ class InterruptibleMixin:
     def _locked(self) -> Iterator[None]:
         """Keep other trainings out of the work folder."""
         lock = WorkFolderLock(self.work_dir)
-        refusal = [None]
-        if is_main_process():
-            try:
-                lock.__enter__()
-            except WorkFolderInUse as error:
-                refusal = [str(error)]
-        broadcast_object_list(refusal)
-        if refusal[0] is not None:
-            raise WorkFolderInUse(refusal[0])
-        if is_main_process():
+
+        def take() -> None:
+            lock.__enter__()
             self._lock = lock
             remove_parts(self.work_dir)
+
         try:
+            on_main_process(take)
             yield
         finally:
             if self._lock is not None:
@@ -150,16 +141,7 @@ class InterruptibleMixin:
         """Settle what is resumed, and take its seed before loops are built."""
         if not self._resume:
             return
-        chosen: list[Any] = [None, [], None, None]
-        if is_main_process():
-            try:
-                chosen[:3] = self._find_checkpoint()
-            except Exception as error:  # for all processes to end
-                chosen[3] = error
-        broadcast_object_list(chosen)
-        path, problems, seed, error = chosen
-        if error is not None:
-            raise error
+        path, problems, seed = on_main_process(self._find_checkpoint)
         for problem in problems:
             self.logger.warning(
                 f'a checkpoint cannot be read, so an earlier one is resumed: '
@@ -181,21 +163,19 @@ class InterruptibleMixin:
 
     def _find_checkpoint(self) -> tuple[str | None, list[str], int | None]:
         """Path, problems of newer ones, and seed of what is resumed."""
-        seed: int | None = None
-
-        def read(path: str) -> None:
-            nonlocal seed
-            seed = _read_seed(path)
-
+        named = self._load_from
         if isinstance(self._resume, str):
             named = self._resume
-        else:
-            named = self._load_from
         if named is not None:
-            read(str(named))
-            return str(named), [], seed
-        path, problems = find_intact(self.work_dir, read)
-        return None if path is None else str(path), problems, seed
+            return str(named), [], _read_seed(str(named))
+        seeds: dict[str, int | None] = {}
+
+        def read(path: str) -> None:
+            seeds[path] = _read_seed(path)
+
+        found, problems = find_intact(self.work_dir, read)
+        path = None if found is None else str(found)
+        return path, problems, seeds.get(path)
 
     def _use_seed(self, seed: int | None) -> None:
         """Go on with the seed of a checkpoint."""

@@ -1,7 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """All of the attention of a transformer, for methods that look at it all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -154,55 +156,39 @@ class PatchAttentionTimm(PatchAttentionMixin, TSCAMTimm):
     """A vision transformer of timm for ``SCMPlusHead``."""
 
 
-class _LayerTokens:
-    """Keeps the class token behind every layer, cut off between layers."""
+@contextmanager
+def _layer_tokens(layers: Sequence) -> Iterator[list[Tensor]]:
+    """Keep the class token behind every layer, cut off between layers."""
+    tokens: list[Tensor] = []
 
-    def __init__(self, layers: Sequence) -> None:
-        self.tokens: list[Tensor] = []
-        self._handles = [
-            handle
-            for layer in layers
-            for handle in (
-                layer.register_forward_pre_hook(self._cut),
-                layer.register_forward_hook(self._keep),
-            )
-        ]
-
-    def _cut(self, layer: Any, args: tuple) -> tuple:
+    def cut(layer: Any, args: tuple) -> tuple:
         return (args[0].detach(), *args[1:])
 
-    def _keep(self, layer: Any, args: tuple, output: Tensor) -> None:
-        self.tokens.append(output[:, 0])
+    def keep(layer: Any, args: tuple, output: Tensor) -> None:
+        tokens.append(output[:, 0])
 
-    def __enter__(self) -> '_LayerTokens':
-        return self
+    with ExitStack() as hooks:
+        for layer in layers:
+            hooks.enter_context(layer.register_forward_pre_hook(cut))
+            hooks.enter_context(layer.register_forward_hook(keep))
+        yield tokens
 
-    def __exit__(self, *_: Any) -> None:
-        for handle in self._handles:
-            handle.remove()
 
-
+@dataclass(eq=False)
 class LayerSensitivity:
     """How class tokens behind each layer depend on that layer's attention.
 
-    Args:
+    Attributes:
         tokens (list[Tensor]): (B, D) of each layer, after the last norm.
         weights (list[Tensor]): (B, heads, N, N) of each layer, leaves.
         extra_tokens (int): Tokens before the patch tokens.
         grid (tuple[int, int]): Rows and columns of patches.
     """
 
-    def __init__(
-        self,
-        tokens: list[Tensor],
-        weights: list[Tensor],
-        extra_tokens: int,
-        grid: tuple[int, int],
-    ) -> None:
-        self.tokens = tokens
-        self.weights = weights
-        self.extra_tokens = extra_tokens
-        self.grid = grid
+    tokens: list[Tensor]
+    weights: list[Tensor]
+    extra_tokens: int
+    grid: tuple[int, int]
 
     def maps(self, score: Callable[[Tensor], Tensor]) -> Tensor:
         """LeGrad's map of a score, before any scaling.
@@ -245,9 +231,9 @@ class LeGradMixin:
         if self.training:
             return super().forward(x)
         seen = FullAttention(as_leaves=True)
-        with torch.enable_grad(), _LayerTokens(self.layers) as behind, seen:
+        with torch.enable_grad(), _layer_tokens(self.layers) as behind, seen:
             (tokens,) = super().forward(x)
-            cls_tokens = [self.last_norm(t) for t in behind.tokens]
+            cls_tokens = [self.last_norm(t) for t in behind]
         sensitivity = LayerSensitivity(
             cls_tokens,
             seen.of(self.layers),
