@@ -33,7 +33,27 @@ ANY_SIZE = (TSCAMViT, TSCAMDistilledViT, TSCAMDeiT3)
 Runner = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
-class LocalizationGraph(nn.Module):
+class FeatureGraph(nn.Module):
+    """From normalised pictures of one size to the tensors the head takes.
+
+    Args:
+        model (ImageClassifier): In evaluation mode.
+    """
+
+    any_size = False
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.backbone = model.backbone
+        self.neck = model.neck if model.with_neck else nn.Identity()
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """The tensors of ``model.extract_feat``, in order."""
+        leaves = tree_leaves(self.neck(self.backbone(pixels)))
+        return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
+
+
+class LocalizationGraph(FeatureGraph):
     """From pixels to class scores and the score maps of the best classes.
 
     Normalisation is part of it, the calibration is not. The model that is
@@ -53,16 +73,14 @@ class LocalizationGraph(nn.Module):
     def __init__(
         self, model: ImageClassifier, topk: int = 5, any_size: bool = True
     ) -> None:
-        super().__init__()
         if any_size and not isinstance(model.backbone, ANY_SIZE):
             raise ValueError(
                 f'{type(model.backbone).__name__} takes one size only: export '
                 'it with a fixed size (--fixed-size)'
             )
         model = copy.deepcopy(model).eval()
+        super().__init__(model)
         self.any_size = any_size
-        self.backbone = model.backbone
-        self.neck = model.neck if model.with_neck else nn.Identity()
         self.head = model.head
         self.head.drop_training_parts()
         self.topk = min(topk, self.head.num_classes)
@@ -132,33 +150,13 @@ class LocalizationGraph(nn.Module):
             backbone.patch_resolution = trained
 
 
-class FeatureGraph(nn.Module):
-    """From normalised pictures of one size to the tensors the head takes.
-
-    Args:
-        model (ImageClassifier): In evaluation mode.
-    """
-
-    any_size = False
-
-    def __init__(self, model: ImageClassifier) -> None:
-        super().__init__()
-        self.backbone = model.backbone
-        self.neck = model.neck if model.with_neck else nn.Identity()
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """The tensors of ``model.extract_feat``, in order."""
-        leaves = tree_leaves(self.neck(self.backbone(pixels)))
-        return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
-
-
 def make_program(
-    graph: LocalizationGraph | FeatureGraph, size_wh: tuple[int, int]
+    graph: FeatureGraph, size_wh: tuple[int, int]
 ) -> torch.export.ExportedProgram:
     """Capture a graph, with a free batch and, if it can, a free size.
 
     Args:
-        graph (LocalizationGraph | FeatureGraph): The graph.
+        graph (FeatureGraph): The graph.
         size_wh (tuple[int, int]): Size of inputs; with a free size, one that
             is a multiple of the patch size.
 

@@ -88,9 +88,8 @@ class _Pass:
         self.pictures += len(inputs)
         return self.model.extract_feat(inputs)
 
-    def maps(self, inputs: Tensor, labels: Tensor) -> Tensor:
+    def maps(self, feats: tuple, labels: Tensor) -> Tensor:
         """(B, h, w) score maps of the true classes."""
-        feats = self.feats(inputs)
         return self.head.score_maps(feats, labels.unsqueeze(1))[:, 0]
 
     def diffusion(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
@@ -109,26 +108,27 @@ class _Pass:
             among = tokens.patch_attention.sum(1)
         else:
             among = sum(seen.of(backbone.layers))
-        maps = self.head.score_maps(feats, labels.unsqueeze(1))
+        maps = self.maps(feats, labels)
         steps = 0 if hasattr(self.head, 'map_steps') else DIFFUSIONS
         # Maps of some methods are as large as the picture.
-        on_grid = functional.adaptive_avg_pool2d(maps, tokens.patch.shape[2:])
+        on_grid = functional.adaptive_avg_pool2d(
+            maps.unsqueeze(1), tokens.patch.shape[2:]
+        )
         spread = _numpy(diffuse(on_grid, among, steps)[:, 0])
         size_wh = inputs.shape[:1:-1]
         others = np.stack([otsu_box(m, size_wh) for m in spread])
-        boxes = self.boxes(maps[:, 0], inputs)
+        boxes = self.boxes(maps, inputs)
         return np.concatenate([boxes, others[:, None]], 1)
 
     def components(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
         """IoU with the box of the first principal component."""
         feats = self.feats(inputs)
-        maps = self.head.score_maps(feats, labels.unsqueeze(1))[:, 0]
         tokens = self.head.pre_logits(feats)
         attention = _numpy(self.head.attention_map(tokens))
         size_wh = inputs.shape[:1:-1]
         scores = []
         for boxes, patch, attended in zip(
-            self.boxes(maps, inputs),
+            self.boxes(self.maps(feats, labels), inputs),
             _numpy(tokens.patch),
             attention,
             strict=True,
@@ -147,7 +147,7 @@ class _Pass:
         whole picture agrees with itself in all of them, but not here.
         """
         height, width = inputs.shape[2:]
-        boxes = self.boxes(self.maps(inputs, labels), inputs)
+        boxes = self.boxes(self.maps(self.feats(inputs), labels), inputs)
         small_h, small_w = round(height * SHRUNKEN), round(width * SHRUNKEN)
         top, left = (height - small_h) // 2, (width - small_w) // 2
         small = functional.pad(
@@ -159,7 +159,7 @@ class _Pass:
             ),
             (left, width - small_w - left, top, height - small_h - top),
         )
-        shrunken = self.boxes(self.maps(small, labels), inputs)
+        shrunken = self.boxes(self.maps(self.feats(small), labels), inputs)
         shrunken = (shrunken - [left, top] * 2) / (
             [small_w / width, small_h / height] * 2
         )
@@ -168,7 +168,7 @@ class _Pass:
     def classification(self, inputs: Tensor, labels: Tensor) -> np.ndarray:
         """What the box holds of the true class, beyond its share."""
         height, width = inputs.shape[2:]
-        found = self.boxes(self.maps(inputs, labels), inputs)
+        found = self.boxes(self.maps(self.feats(inputs), labels), inputs)
         scores = []
         for picture, label, boxes in zip(inputs, labels, found, strict=True):
             different, place = np.unique(

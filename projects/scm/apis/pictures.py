@@ -26,19 +26,9 @@ def draw_result(
     sample: DataSample,
     classes: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Draw boxes on a picture, and beside it every class's map with its own.
-
-    Args:
-        image (np.ndarray): See :func:`result_panels`.
-        sample (DataSample): The same.
-        classes (Sequence[str], optional): The same.
-
-    Returns:
-        np.ndarray: uint8 ``(H', W', 3)``, RGB.
-    """
+    """The panels of :func:`result_panels` as a picture, uint8, RGB."""
     panels = result_panels(image, sample, classes)
-    height = _drawn_height(image)
-    return tile_panels(panels, columns=3, height=height)
+    return tile_panels(panels, columns=3, height=_drawn_height(image))
 
 
 def _drawn_height(image: np.ndarray) -> int:

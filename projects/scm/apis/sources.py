@@ -5,6 +5,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from os import PathLike
 from pathlib import Path, PurePath
@@ -107,14 +108,6 @@ class Source(NamedTuple):
 OnError = Callable[[Source, Exception], None]
 
 
-class _Found(NamedTuple):
-    """A path before the common folder is known."""
-
-    path: str
-    folder: str | None  # that its name is relative to; None if not local
-    file_name: str = ''
-
-
 def expand_inputs(
     inputs: object, ignore: Sequence[str | PathLike] = ()
 ) -> FoundInputs:
@@ -142,33 +135,35 @@ def expand_inputs(
     """
     left_out: list[str] = []
     ignored = {os.path.abspath(folder) for folder in ignore}
-    found = list(_expand(inputs, ignored, left_out))
+    folders: set[str] = set()
+    found = list(_expand(inputs, ignored, left_out, folders))
     if not found:
         raise ValueError('inputs: expected at least one picture, got none')
-    folders = {
-        os.path.abspath(entry.folder)
-        for entry in found
-        if isinstance(entry, _Found) and entry.folder is not None
-    }
-    common = _common_folder(folders)
+    common = ''
+    with suppress(ValueError):  # none, or on different drives
+        common = os.path.commonpath([os.path.abspath(f) for f in folders])
     return FoundInputs(
-        (_named(index, entry, common) for index, entry in enumerate(found)),
+        (_named(index, item, common) for index, item in enumerate(found)),
         left_out,
     )
 
 
 def _expand(
-    inputs: object, ignored: set[str], left_out: list[str]
-) -> Iterator[_Found | Item | np.ndarray]:
+    inputs: object, ignored: set[str], left_out: list[str], folders: set[str]
+) -> Iterator[Item]:
+    """Items, those of local files and arrays without a name yet.
+
+    Folders that local names are relative to are added to ``folders``.
+    """
     if isinstance(inputs, Item):
         yield inputs
     elif isinstance(inputs, (str, PathLike)):
-        yield from _expand_path(str(inputs), ignored, left_out)
+        yield from _expand_path(str(inputs), ignored, left_out, folders)
     elif isinstance(inputs, np.ndarray):
-        yield _check_array(inputs)
+        yield Item(None, '', _check_array(inputs))
     elif isinstance(inputs, Iterable):
         for entry in inputs:
-            yield from _expand(entry, ignored, left_out)
+            yield from _expand(entry, ignored, left_out, folders)
     else:
         raise TypeError(
             'inputs: expected a path, an address, a uint8 array, or a list '
@@ -176,24 +171,15 @@ def _expand(
         )
 
 
-def _common_folder(folders: set[str]) -> str:
-    try:
-        return os.path.commonpath(folders) if folders else ''
-    except ValueError:  # on different drives
-        return ''
-
-
-def _named(index: int, entry: _Found | Item | np.ndarray, common: str) -> Item:
-    if isinstance(entry, Item):
-        return entry
-    if isinstance(entry, np.ndarray):
-        return Item(None, f'{index:06d}', entry)
-    if entry.folder is None:
-        return Item(entry.path, entry.file_name)
-    if not common:
-        return Item(entry.path, PurePath(entry.path).name)
-    relative = os.path.relpath(os.path.abspath(entry.path), common)
-    return Item(entry.path, PurePath(relative).as_posix())
+def _named(index: int, item: Item, common: str) -> Item:
+    if item.file_name:
+        return item
+    if item.path is None:
+        return item._replace(file_name=f'{index:06d}')
+    path = PurePath(item.path).name
+    if common:
+        path = os.path.relpath(os.path.abspath(item.path), common)
+    return item._replace(file_name=PurePath(path).as_posix())
 
 
 def _is_hidden(relative: str) -> bool:
@@ -204,38 +190,40 @@ def _is_hidden(relative: str) -> bool:
 
 
 def _expand_path(
-    path: str, ignored: set[str], left_out: list[str]
-) -> list[_Found]:
+    path: str, ignored: set[str], left_out: list[str], folders: set[str]
+) -> list[Item]:
     if not path:
         raise ValueError('inputs: expected a path, got an empty string')
     backend = get_file_backend(path)
     if not hasattr(backend, 'isdir'):  # as for http://
         name = PurePath(urlparse(path).path).name
-        return [_Found(path, None, name or 'picture')]
+        return [Item(path, name or 'picture')]
     local = isinstance(backend, LocalBackend)
     if backend.isdir(path):
+        folder = path
         names = list(backend.list_dir_or_file(path, False, recursive=True))
         names = sorted(names + _unlisted(path) if local else names)
         files = {backend.join_path(path, name): name for name in names}
         kept = _pictures_among(files, path, ignored, left_out)
-        return [
-            _Found(file, path if local else None, files[file]) for file in kept
-        ]
-    if backend.isfile(path):
+    elif backend.isfile(path):
         folder = os.path.dirname(path) or '.'
-        return [_Found(path, folder if local else None, PurePath(path).name)]
-    if '://' not in path and glob.has_magic(path):
+        files, kept = {path: PurePath(path).name}, [path]
+    elif '://' not in path and glob.has_magic(path):
+        folder = _fixed_part(path)
         files = {
             file: file
             for file in sorted(glob.glob(path, recursive=True))
             if Path(file).is_file() or _is_broken_link(file)
         }
-        if files:
-            kept = _pictures_among(files, path, ignored, left_out)
-            folder = _fixed_part(path)
-            return [_Found(file, folder) for file in kept]
-        raise FileNotFoundError(f'{path}: no file matches this pattern')
-    raise FileNotFoundError(f'{path}: no such file or folder')
+        if not files:
+            raise FileNotFoundError(f'{path}: no file matches this pattern')
+        kept = _pictures_among(files, path, ignored, left_out)
+    else:
+        raise FileNotFoundError(f'{path}: no such file or folder')
+    if not local:
+        return [Item(file, files[file]) for file in kept]
+    folders.add(folder)
+    return [Item(file, '') for file in kept]
 
 
 def _is_broken_link(path: str) -> bool:

@@ -378,7 +378,11 @@ class WSOLInferencer(BaseInferencer):
         if not show and show_dir is None:
             return None
         drawn = [
-            draw_result(_to_rgb(image), sample, self.classes)
+            draw_result(
+                np.ascontiguousarray(image[..., ::-1], np.uint8),
+                sample,
+                self.classes,
+            )
             for image, sample in zip(images, preds, strict=True)
         ]
         for source, picture in zip(inputs, drawn, strict=True):
@@ -469,10 +473,6 @@ class WSOLInferencer(BaseInferencer):
         if contours is not None:
             choices.update(check_box_cfg({'contours': contours}))
         return choices
-
-
-def _to_rgb(image: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 
 def _named_checkpoint(model: BaseModel) -> str:

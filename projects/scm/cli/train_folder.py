@@ -201,7 +201,17 @@ def main(argv: Sequence[str]) -> None:
         embed_dims = None
         if args.weights is not None:
             embed_dims = _embed_dims(args.weights)
-        _prepare(args, folder, data)
+        boxes = [
+            word
+            for name in ('coco', 'voc', 'csv')
+            if (file := getattr(args, name)) is not None
+            for word in (f'--{name}', file)
+        ]
+        _step(
+            *('Split', 'dataset_converters/to_cub_layout.py', folder, data),
+            *('--mode', 'symlink', '--test-fraction', args.test_fraction),
+            *boxes,
+        )
         config.parent.mkdir(parents=True, exist_ok=True)
         text = _make_config(args, config, data, embed_dims)
         config.write_text(text, encoding='utf-8')
@@ -241,20 +251,6 @@ def main(argv: Sequence[str]) -> None:
         f'\nLook at {page} and {found / "pictures"}; the boxes are in '
         f'{found}.\nThe model is {config} with {checkpoint}, the threshold '
         f'{threshold}.\n'
-    )
-
-
-def _prepare(args: argparse.Namespace, folder: Path, data: Path) -> None:
-    boxes = [
-        word
-        for name in ('coco', 'voc', 'csv')
-        if (file := getattr(args, name)) is not None
-        for word in (f'--{name}', file)
-    ]
-    _step(
-        *('Split', 'dataset_converters/to_cub_layout.py', folder, data),
-        *('--mode', 'symlink', '--test-fraction', args.test_fraction),
-        *boxes,
     )
 
 

@@ -191,13 +191,7 @@ class LocalizationMixin:
         return info
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline for one image.
-
-        Args:
-            idx (int): Index of the image.
-
-        Returns:
-            Any: What the pipeline returns.
+        """Run the pipeline for one image, see MMEngine's ``BaseDataset``.
 
         Raises:
             FileNotFoundError: If the image does not exist.

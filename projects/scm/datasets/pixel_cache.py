@@ -17,6 +17,7 @@ read are in memory, once for all processes of a machine.
 import hashlib
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -160,10 +161,8 @@ class PixelCache:
         self._clear()
         keys, sizes, places, problems = [], [], [], []
         for file in sorted(self.folder.glob(f'*{INDEX}')):
-            name = file.name.removesuffix(INDEX)
             try:
-                index = read_index(file)
-                self._check_size(name, len(index['keys']))
+                index = self._read_index(file)
             except PixelCacheError as error:
                 problems.append((file, str(error)))
                 continue
@@ -172,7 +171,7 @@ class PixelCache:
             sizes.append(index['sizes'])
             shard = np.full(count, len(self.shards))
             places.append(np.stack([shard, np.arange(count)], 1))
-            self.shards.append(name)
+            self.shards.append(file.name.removesuffix(INDEX))
         if keys:
             self.keys, first = np.unique(
                 np.concatenate(keys), return_index=True
@@ -181,14 +180,17 @@ class PixelCache:
             self.places = np.concatenate(places)[first]
         return problems
 
-    def _check_size(self, name: str, count: int) -> None:
-        file = self.folder / f'{name}{PIXELS}'
-        found = file.stat().st_size if file.is_file() else 'no such file'
-        expected = count * int(np.prod(self.shape))
+    def _read_index(self, file: Path) -> dict[str, np.ndarray]:
+        """Index of a shard whose pixels are there."""
+        index = read_index(file)
+        pixels = file.with_name(file.name.removesuffix(INDEX) + PIXELS)
+        found = pixels.stat().st_size if pixels.is_file() else 'no such file'
+        expected = len(index['keys']) * math.prod(self.shape)
         if found != expected:
             raise PixelCacheError(
-                f'{file}: expected {expected} bytes, found {found}'
+                f'{pixels}: expected {expected} bytes, found {found}'
             )
+        return index
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Places of images in the cache.
@@ -285,8 +287,15 @@ class PixelCache:
                 'two images have the same key; rename one of them'
             )
         missing = missing[np.sort(first)]
-        self._check_room(len(missing))
-        count = max(1, SHARD_BYTES // int(np.prod(self.shape)))
+        size = math.prod(self.shape)
+        needed = len(missing) * size
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise PixelCacheError(
+                f'{self.folder}: {len(missing)} images need '
+                f'{needed / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB left'
+            )
+        count = max(1, SHARD_BYTES // size)
         with ThreadPoolExecutor(workers) as pool:
             for start in range(0, len(missing), count):
                 part = missing[start : start + count]
@@ -303,15 +312,6 @@ class PixelCache:
                     progress(1)
                 self._write(keys[part], pixels, sizes)
         self._read()
-
-    def _check_room(self, count: int) -> None:
-        needed = count * int(np.prod(self.shape))
-        free = shutil.disk_usage(self.folder).free
-        if needed > free:
-            raise PixelCacheError(
-                f'{self.folder}: {count} images need {needed / 1e9:.2f} GB, '
-                f'the disk has {free / 1e9:.2f} GB left'
-            )
 
     def _write(
         self, keys: np.ndarray, pixels: np.ndarray, sizes: np.ndarray
@@ -348,11 +348,9 @@ class PixelCache:
         remove_parts(self.folder)
         removed = []
         for file in sorted(self.folder.glob(f'*{INDEX}')):
-            name = file.name.removesuffix(INDEX)
+            pixels = file.with_name(file.name.removesuffix(INDEX) + PIXELS)
             try:
-                index = read_index(file)
-                self._check_size(name, len(index['keys']))
-                pixels = self.folder / f'{name}{PIXELS}'
+                index = self._read_index(file)
                 mapped = np.memmap(pixels, np.uint8, 'r')
                 digest = hashlib.sha256(mapped).hexdigest()
                 if digest != str(index['sha256']):

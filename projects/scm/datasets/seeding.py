@@ -122,14 +122,7 @@ class SeededDataset(Dataset):
         self.seed = seed
 
     def __getitem__(self, index: int) -> Any:
-        """Prepare one sample.
-
-        Args:
-            index (int): A :class:`DrawnIndex` seeds; any other does not.
-
-        Returns:
-            Any: What the other dataset returns.
-        """
+        """The other's sample; a :class:`DrawnIndex` seeds before it."""
         if isinstance(index, DrawnIndex):
             seed_sample(self.seed, index.epoch, index.draw)
         return self.dataset[int(index)]

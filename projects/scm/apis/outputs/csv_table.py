@@ -63,10 +63,6 @@ class CsvWriter(ResultWriter):
         self._file.flush()
 
     def close(self) -> Path:
-        """Close the file.
-
-        Returns:
-            Path: The file.
-        """
+        """Close the file, which is returned."""
         self._file.close()
         return self._path

@@ -90,11 +90,7 @@ class FiftyOneWriter(WholeFileWriter):
         return json.dumps(dict(samples=self.taken), indent=1)
 
     def close(self) -> Path:
-        """Write the samples, and what is said of all.
-
-        Returns:
-            Path: The folder.
-        """
+        """Write the samples, and what is said of all; return the folder."""
         info = dict(self.info, default_classes=self.classes)
         content = dict(media_type='image', info=info)
         write_json(self._root / 'metadata.json', content)

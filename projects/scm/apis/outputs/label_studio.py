@@ -74,11 +74,7 @@ class LabelStudioWriter(WholeFileWriter):
         return json.dumps(self.taken, indent=1)
 
     def close(self) -> Path:
-        """Write both files.
-
-        Returns:
-            Path: The tasks.
-        """
+        """Write both files; return that of the tasks."""
         labels = ''.join(
             f'    <Label value={quoteattr(name)}/>\n' for name in self.classes
         )

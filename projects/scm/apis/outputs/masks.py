@@ -32,9 +32,5 @@ class MaskWriter(ResultWriter):
         write_file(self.folder / self.entries[0] / name, data.tobytes())
 
     def close(self) -> Path:
-        """Nothing is left to be written.
-
-        Returns:
-            Path: The folder.
-        """
+        """Nothing is left to be written; the folder is returned."""
         return self.folder / self.entries[0]

@@ -5,7 +5,6 @@ import datetime
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from projects.scm.apis.sources import RESULT_MARKER
@@ -75,12 +74,7 @@ class ResultFolder:
     def __enter__(self) -> 'ResultFolder':
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.written = [writer.close() for writer in self.writers]
         self._mark('complete' if kind is None else 'stopped')
 

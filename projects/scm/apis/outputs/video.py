@@ -105,11 +105,7 @@ class VideoWriter(ResultWriter):
         self._video.write(np.ascontiguousarray(drawn[..., ::-1]))
 
     def close(self) -> Path:
-        """Finish the last video.
-
-        Returns:
-            Path: The folder.
-        """
+        """Finish the last video; return the folder."""
         if self._video is not None:
             self._video.release()
         self._video, self._path = None, None

@@ -99,11 +99,7 @@ class WholeFileWriter(ResultWriter):
             self.close()
 
     def close(self) -> Path:
-        """Write the file.
-
-        Returns:
-            Path: The file.
-        """
+        """Write the file, which is returned."""
         write_file(self.path, self.content().encode())
         self._flushed = time.monotonic()
         return self.path

@@ -38,7 +38,13 @@ class YoloWriter(ResultWriter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._root = self.folder / self.entries[0]
-        self._write_yaml()
+        content = dict(
+            train='images',
+            val='images',
+            names=dict(enumerate(self.classes)),
+        )
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        write_file(self._root / 'data.yaml', text.encode())
 
     def add(self, result: dict) -> None:
         """Write the label of one result, and link its picture."""
@@ -68,18 +74,5 @@ class YoloWriter(ResultWriter):
             )
 
     def close(self) -> Path:
-        """Nothing is left to be written.
-
-        Returns:
-            Path: ``data.yaml``.
-        """
+        """Nothing is left to be written; ``data.yaml`` is returned."""
         return self._root / 'data.yaml'
-
-    def _write_yaml(self) -> None:
-        content = dict(
-            train='images',
-            val='images',
-            names=dict(enumerate(self.classes)),
-        )
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        write_file(self._root / 'data.yaml', text.encode())

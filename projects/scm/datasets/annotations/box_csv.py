@@ -52,7 +52,8 @@ def read_csv_boxes(path: str | Path) -> BoxFile:
             file.seek(0)
             header = file.readline(100_000)
             file.seek(0)
-            reader = csv.reader(file, delimiter=_delimiter(header))
+            delimiter = max(',;\t', key=header.count)
+            reader = csv.reader(file, delimiter=delimiter)
             columns = [name.strip() for name in next(reader, [])]
             corners, size = _choose(path, columns)
             for row in reader:
@@ -71,10 +72,6 @@ def read_csv_boxes(path: str | Path) -> BoxFile:
             f'{path}, line {number} or below: not CSV ({error})'
         ) from error
     return found
-
-
-def _delimiter(header: str) -> str:
-    return max(',;\t', key=header.count)
 
 
 def _choose(

@@ -183,14 +183,7 @@ class FitAnnotation(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Fit the boxes of one image.
-
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: With fitted boxes.
-        """
+        """Fit the boxes of one image; raises as :func:`fit_annotation`."""
         return fit_annotation(results)
 
     def __repr__(self) -> str:

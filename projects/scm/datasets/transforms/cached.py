@@ -168,12 +168,6 @@ class LoadCachedImage(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load the pixels.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The same dict.
-
         Raises:
             PixelCacheError: If the cache has no such image.
         """

@@ -23,14 +23,7 @@ class ContiguousImage(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Copy the image unless it is laid out in order.
-
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: The same dict.
-        """
+        """Copy the image unless it is laid out in order."""
         image = results['img']
         if image.flags.c_contiguous:
             return results

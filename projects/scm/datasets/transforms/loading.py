@@ -77,12 +77,9 @@ class Load8BitImage(LoadImageFromFile):
     def transform(self, results: dict) -> dict | None:
         """Load the picture.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
         Returns:
-            dict | None: The same dict; None if the file does not read and
-            ``ignore_empty`` is set.
+            dict | None: None if the file does not read and ``ignore_empty``
+            is set.
 
         Raises:
             ValueError: If it is no picture, or its range of values is not

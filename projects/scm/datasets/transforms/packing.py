@@ -76,12 +76,6 @@ class PackWSOLInputs(PackInputs):
     def transform(self, results: dict) -> dict:
         """Pack the results of a pipeline.
 
-        Args:
-            results (dict): Result dict of the pipeline.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples``.
-
         Raises:
             ValueError: If a box lies outside its image, see
                 :func:`~.box_checks.fit_annotation`.

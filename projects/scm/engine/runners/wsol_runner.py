@@ -48,9 +48,6 @@ class InterruptibleMixin:
     def train(self) -> nn.Module:
         """Train, as MMEngine does.
 
-        Returns:
-            nn.Module: The trained model.
-
         Raises:
             WorkFolderInUse: If another training writes into the work folder.
             ValueError: If there are checkpoints to resume from and none can
@@ -62,11 +59,10 @@ class InterruptibleMixin:
             return super().train()
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build the logger, as MMEngine does.
+        """Build MMEngine's logger, which tells a user what is of use.
 
-        Returns:
-            MMLogger: It is silent about what a user cannot change, and
-            leaves long lists to its file.
+        It is silent about what cannot be changed, and leaves long lists to
+        its file.
         """
         logger = super().build_logger(*args, **kwargs)
         leave_out_deprecations(logger)
@@ -80,23 +76,12 @@ class InterruptibleMixin:
         return logger
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint, as MMEngine does, which tells of it twice.
-
-        Returns:
-            Any: Its content.
-        """
+        """Load a checkpoint, as MMEngine does, which tells of it twice."""
         with without_lines(('Loads checkpoint by ',)):
             return super().load_checkpoint(*args, **kwargs)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the training loop on a dataloader that seeds each sample.
-
-        Args:
-            loop (BaseLoop | dict): As MMEngine takes it.
-
-        Returns:
-            BaseLoop: The training loop.
-        """
+        """Build MMEngine's, on a dataloader that seeds each sample."""
         if isinstance(self._train_dataloader, dict):
             self._train_dataloader = seed_dataloader(
                 self._train_dataloader, run_seed(self)

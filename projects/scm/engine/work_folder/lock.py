@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock
 from mmengine.logging import print_log
@@ -99,12 +98,7 @@ class WorkFolderLock:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Free the folder."""
         self._stop.set()
         if self._thread is not None:

@@ -227,7 +227,12 @@ class ScoreMapHead(ClsHead):
             sample.set_pred_label(ranked[i, :1].clone())
             sample.set_field(maps[i, :count].clone(), 'score_maps')
             sample.set_field(labels[i, :count].clone(), 'score_map_labels')
-            sample.set_field(_instances(found, scores), 'pred_instances')
+            boxes = InstanceData(
+                bboxes=torch.from_numpy(found.bboxes).float(),
+                scores=torch.from_numpy(found.box_scores),
+                labels=torch.from_numpy(found.box_labels),
+            )
+            sample.set_field(boxes.to(scores.device), 'pred_instances')
         return list(samples)
 
     def _wanted(
@@ -243,12 +248,3 @@ class ScoreMapHead(ClsHead):
         missing = (labels != truth).all(1).tolist()
         counts = [n + more for n, more in zip(counts, missing, strict=True)]
         return torch.cat([labels, truth], 1), counts
-
-
-def _instances(found: Localization, like: Tensor) -> InstanceData:
-    """Boxes as mmengine has them, on the device of a tensor."""
-    return InstanceData(
-        bboxes=torch.from_numpy(found.bboxes).float().to(like.device),
-        scores=torch.from_numpy(found.box_scores).to(like.device),
-        labels=torch.from_numpy(found.box_labels).to(like.device),
-    )

@@ -22,17 +22,11 @@ class TSCAMHead(TokenHead):
     is F ∘ S[c] (*TS-CAM*, ICCV 2021).
 
     Args:
-        in_channels (int): Channels D of the patch tokens, ``embed_dims`` of
-            the backbone.
-        num_classes (int): Classes C.
+        in_channels (int): As for :class:`TokenHead`, whose errors these are.
+        num_classes (int): Likewise.
         attention_layers (int, optional): How many of the backbone's last
             layers F is the sum of. Defaults to None, all K that it gives.
-        **kwargs: ``map_topk``, ``box_cfg`` and others of
-            :class:`TokenHead`.
-
-    Raises:
-        ValueError: If a number is not positive, or ``box_cfg`` holds what
-            there is not.
+        **kwargs: As for :class:`TokenHead`.
     """
 
     def __init__(
