@@ -78,12 +78,10 @@ class CheckpointFitHook(Hook):
         )
 
     def before_val(self, runner: Runner) -> None:
-        """Check, if nothing but validation is run."""
+        """Check what is tested, or validated and nothing but that."""
         self._check(runner, _CALIBRATIONS)
 
-    def before_test(self, runner: Runner) -> None:
-        """Check what is tested."""
-        self._check(runner, _CALIBRATIONS)
+    before_test = before_val
 
     def _check(
         self, runner: Runner, optional: tuple[str, ...], **words: str

@@ -68,9 +68,7 @@ class WSOLVisualizationHook(VisualizationHook):
         """Count samples from the first one."""
         self._seen = 0
 
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Count samples from the first one."""
-        self._seen = 0
+    before_test_epoch = before_val_epoch
 
     def _draw_samples(
         self,

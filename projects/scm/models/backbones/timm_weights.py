@@ -7,12 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from .weight_layouts import (
-    fit_position,
-    from_hugging_face,
-    is_hugging_face,
-    resizes_smoothly,
-)
+from .weight_layouts import fit_position, to_timm_names
 
 # Of training, of other tasks, or computed: not read.
 _UNUSED = re.compile(
@@ -50,10 +45,8 @@ def fit_timm_weights(
     Raises:
         ValueError: If the position embedding cannot be resized.
     """
-    antialias = resizes_smoothly(weights)
     own = model.state_dict()
-    if is_hugging_face(weights):
-        weights = from_hugging_face(weights)
+    weights, antialias = to_timm_names(weights)
     named = {
         _find_name(name, own): value
         for name, value in weights.items()

@@ -59,22 +59,26 @@ _HEADS = re.compile(
 )
 
 
-def is_hugging_face(names: Mapping | set) -> bool:
-    """Whether weights are named as transformers names a ViT."""
-    return any(_HUGGING_FACE.match(name) for name in names)
-
-
-def from_hugging_face(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename a ViT, DeiT, DINOv2 or DINOv3 of Hugging Face.
+def to_timm_names(
+    weights: Mapping[str, Tensor],
+) -> tuple[Mapping[str, Tensor], bool]:
+    """Weights of any layout under timm's names, and how they are resized.
 
     Args:
         weights (Mapping[str, Tensor]): As in a file, or as in memory.
 
     Returns:
-        dict[str, Tensor]: Under the names of timm and DINOv2, queries, keys
-        and values in one. Keys without a bias get one of zeros. Classifier
-        and pooler are left out.
+        tuple[Mapping[str, Tensor], bool]: A ViT, DeiT, DINOv2 or DINOv3 of
+        Hugging Face under the names of timm and DINOv2, queries, keys and
+        values in one, others as they are. Keys without a bias get one of
+        zeros. Classifier and pooler are left out. And whether their own code
+        resizes position embeddings with antialiasing: timm does, for
+        whatever it reads, and so does DINOv2 with registers; Hugging Face's
+        other models do not.
     """
+    if not any(_HUGGING_FACE.match(name) for name in weights):
+        return weights, True
+    antialias = any(name.endswith('register_tokens') for name in weights)
     gated = any('.mlp.gate_proj.' in name for name in weights)
     renamed = {}
     for name, value in weights.items():
@@ -87,7 +91,7 @@ def from_hugging_face(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             name = name.replace('.mlp.up_proj.', '.mlp.fc1.')
         if not _HEADS.match(name) and value.numel():
             renamed[name] = value
-    return _join_queries_keys_values(renamed)
+    return _join_queries_keys_values(renamed), antialias
 
 
 def _join_queries_keys_values(
@@ -106,23 +110,6 @@ def _join_queries_keys_values(
             [value.new_zeros(shape) if p is None else p for p in parts]
         )
     return joined
-
-
-def resizes_smoothly(weights: Mapping[str, Tensor]) -> bool:
-    """Whether their own code resizes position embeddings with antialiasing.
-
-    timm does, for whatever it reads, and so does DINOv2 with registers;
-    Hugging Face's other models do not.
-
-    Args:
-        weights (Mapping[str, Tensor]): As they were read.
-
-    Returns:
-        bool: Whether it does.
-    """
-    return not is_hugging_face(weights) or any(
-        name.endswith('register_tokens') for name in weights
-    )
 
 
 def fit_position(

@@ -11,12 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from .checkpoint_keys import convert_timm_keys
-from .weight_layouts import (
-    fit_position,
-    from_hugging_face,
-    is_hugging_face,
-    resizes_smoothly,
-)
+from .weight_layouts import fit_position, to_timm_names
 
 
 class ForeignWeightsMixin:
@@ -65,9 +60,7 @@ class TimmNamesMixin(ForeignWeightsMixin):
 
     def convert_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """See :meth:`ForeignWeightsMixin.convert_weights`."""
-        antialias = resizes_smoothly(weights)
-        if is_hugging_face(weights):
-            weights = from_hugging_face(weights)
+        weights, antialias = to_timm_names(weights)
         if not any(name.startswith('blocks.') for name in weights):
             return weights
         weights.pop('mask_token', None)
