@@ -3,10 +3,10 @@
 
 import projects.scm.utils.prepared  # noqa: F401  before mmpretrain
 
-from . import backbones, calibration, classifiers, heads, tta
+from . import backbones, calibration, heads, tta
 from .backbones import *  # noqa: F403
 from .calibration import *  # noqa: F403
-from .classifiers import *  # noqa: F403
+from .grad_cam import GradCAMClassifier
 from .heads import *  # noqa: F403
 from .pretrained import FittingPretrainedInit
 from .tta import *  # noqa: F403
@@ -14,8 +14,8 @@ from .tta import *  # noqa: F403
 __all__ = [
     *backbones.__all__,
     *calibration.__all__,
-    *classifiers.__all__,
     *heads.__all__,
     'FittingPretrainedInit',
+    'GradCAMClassifier',
     *tta.__all__,
 ]

@@ -65,8 +65,6 @@ def read_csv_boxes(path: str | Path) -> BoxFile:
                     found.problems.add(f'{where}: {error}')
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{path}: no such file') from error
-    except AnnotationError:
-        raise
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(
             f'{path}, line {number} or below: not CSV ({error})'

@@ -13,7 +13,7 @@ from mmpretrain.models import ImageClassifier
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
-from projects.scm.models.heads import ScoreMapHead
+from .heads import ScoreMapHead
 
 #: The package hooks into the model, so that others must wait.
 _ONE_AT_A_TIME = RLock()
