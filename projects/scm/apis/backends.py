@@ -9,10 +9,11 @@ import hashlib
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from timeit import repeat
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,13 @@ def choose_backend(
                 logging.WARNING,
             )
     if backend == AUTO and len(chosen) > 1:
-        seconds = {
-            kind: _fastest_run(extract, example)
-            for kind, extract in chosen.items()
-        }
+        with torch.no_grad():
+            seconds = {
+                kind: min(
+                    repeat(partial(extract, example), number=1, repeat=3)
+                )
+                for kind, extract in chosen.items()
+            }
         used = min(seconds, key=seconds.get)
     else:
         used = list(chosen)[-1]
@@ -304,14 +308,3 @@ def _open_openvino(path: Path) -> Callable:
 
 
 _OPENERS = {ONNXRUNTIME: _open_onnxruntime, OPENVINO: _open_openvino}
-
-
-@torch.no_grad()
-def _fastest_run(extract: Extract, example: Tensor) -> float:
-    """Seconds of the fastest of three runs."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        extract(example)
-        times.append(time.perf_counter() - start)
-    return min(times)

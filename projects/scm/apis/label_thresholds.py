@@ -10,7 +10,7 @@ boxes do best by a criterion that needs no box, see
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import Any
@@ -25,6 +25,7 @@ from mmpretrain.apis import get_model
 from mmpretrain.registry import DATASETS
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Subset
 
 from projects.scm.evaluation.functional.label_criteria import (
     CRITERIA,
@@ -181,8 +182,8 @@ class _Pass:
             ]
             probabilities = np.concatenate(
                 [
-                    _numpy(self.head(self.feats(torch.stack(part))).softmax(1))
-                    for part in _chunks(views, _BATCH)
+                    _numpy(self.head(self.feats(part)).softmax(1))
+                    for part in torch.stack(views).split(_BATCH)
                 ]
             )[:, int(label)]
             shares = (different[:, 2] - different[:, 0]) * (
@@ -260,15 +261,14 @@ def choose_threshold(
             "'consistency'"
         )
     looking = _Pass(model, criterion)
-    batches = list(_chunks(chosen, _BATCH))
+    images = Subset(dataset, chosen)
+    batches = DataLoader(images, _BATCH, collate_fn=default_collate)
     if progress_bar:
         batches = track(batches, 'Choosing a threshold')
     scores = []
     with torch.no_grad():
         for batch in batches:
-            data = model.data_preprocessor(
-                default_collate([dataset[index] for index in batch])
-            )
+            data = model.data_preprocessor(batch)
             labels = torch.cat([s.gt_label for s in data['data_samples']])
             scores.append(looking.score(data['inputs'], labels))
     found = np.concatenate(scores)
@@ -300,11 +300,6 @@ def _draw(dataset: Any, count: int) -> list[int]:
         return hashlib.sha256(name.encode()).digest()
 
     return sorted(range(len(dataset)), key=digest)[:count]
-
-
-def _chunks(items: list, size: int) -> Iterator[list]:
-    for begin in range(0, len(items), size):
-        yield items[begin : begin + size]
 
 
 def _inside_and_outside(

@@ -12,6 +12,7 @@ from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from mmpretrain.apis import get_model
 from mmpretrain.registry import DATASETS
+from torch.utils.data import DataLoader, Subset
 
 from projects.scm.evaluation.functional.map_statistics import (
     best_ious,
@@ -117,10 +118,8 @@ def describe_maps(
 
 
 def _look(model: Any, dataset: Any, chosen: list[int]) -> Iterator[ImageMaps]:
-    for begin in range(0, len(chosen), _BATCH):
-        data = default_collate(
-            [dataset[index] for index in chosen[begin : begin + _BATCH]]
-        )
+    images = Subset(dataset, chosen)
+    for data in DataLoader(images, _BATCH, collate_fn=default_collate):
         with torch.no_grad():
             data = model.data_preprocessor(data)
             samples = data['data_samples']
