@@ -25,8 +25,6 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from projects.scm.version import __version__
 
-__all__ = ['BACKENDS', 'TORCH', 'Extract', 'cache_folder', 'choose_backend']
-
 TORCH, ONNXRUNTIME, OPENVINO, AUTO = 'torch', 'onnxruntime', 'openvino', 'auto'
 BACKENDS = (TORCH, ONNXRUNTIME, OPENVINO, AUTO)
 TOLERANCE = 1e-4

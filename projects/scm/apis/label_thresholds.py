@@ -48,8 +48,6 @@ from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
 
-__all__ = ['THRESHOLDS', 'choose_threshold']
-
 THRESHOLDS = np.round(np.arange(0.01, 0.8, 0.01), 2)
 """That are tried."""
 DIFFUSIONS = 3

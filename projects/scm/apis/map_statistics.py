@@ -25,8 +25,6 @@ from projects.scm.utils.progress import track
 
 from .checkpoints import check_model, load_weights
 
-__all__ = ['MAPS', 'ImageMaps', 'describe_maps', 'read_maps']
-
 MAPS = ('attention', 'semantic', 'score')
 THRESHOLDS = np.round(np.arange(0, 1, 0.02), 2)
 _BATCH = 16

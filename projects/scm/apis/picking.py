@@ -19,8 +19,6 @@ from projects.scm.utils.weights import (
 
 from .checkpoints import check_model, write_checkpoint
 
-__all__ = ['pick_classes']
-
 
 def pick_classes(
     source: str | Path,

@@ -16,8 +16,6 @@ from mmpretrain.registry import DATASETS
 from projects.scm.apis.upstream_tools import adapt_dataloaders
 from projects.scm.utils.config_options import training_images
 
-__all__ = ['RESULTS_FILE', 'TEST_FILE', 'TRAIN_FILE', 'write_pseudo_labels']
-
 TRAIN_FILE = 'train.json'
 """Boxes of the training images, as the model finds them."""
 TEST_FILE = 'test.json'

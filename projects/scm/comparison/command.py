@@ -14,8 +14,6 @@ from .running import Runner, finished_results
 from .spec import Comparison, read_comparison
 from .tables import PARTS, format_tables
 
-__all__ = ['compare', 'parse_roots']
-
 
 def compare(args: argparse.Namespace, tools: Path) -> str:
     """Run a comparison as far as it is not done, and tell of it.

@@ -12,8 +12,6 @@ from projects.scm.utils import write_file
 from .results import RunResult, group_results
 from .tables import COLUMNS
 
-__all__ = ['draw_curves', 'epoch_curves']
-
 PANELS = {
     'GT-known, oracle': (COLUMNS['GT-known'], 'oracle'),
     'GT-known, Otsu': (COLUMNS['GT-known'], 'otsu'),

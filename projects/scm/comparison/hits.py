@@ -15,15 +15,6 @@ import numpy as np
 
 from projects.scm.evaluation.functional import EvaluationPlan, ImageRecord
 
-__all__ = [
-    'CHOICES',
-    'digest_of_names',
-    'hits_by_choice',
-    'pack_bits',
-    'reported_half',
-    'unpack_bits',
-]
-
 CHOICES = ('fixed', 'val', 'labels', 'otsu', 'oracle')
 """How thresholds are chosen: a number known before; on the half of the set
 that :func:`reported_half` leaves; on training images by their labels; for each

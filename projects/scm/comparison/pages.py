@@ -10,8 +10,6 @@ from projects.scm.reporting import build_report
 
 from .results import RunResult, group_results
 
-__all__ = ['write_pages']
-
 
 def write_pages(
     results: Sequence[RunResult], work_dir: str | Path, out: str | Path

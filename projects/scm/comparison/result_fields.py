@@ -6,8 +6,6 @@ from typing import Any
 
 from .hits import unpack_bits
 
-__all__ = ['check_fields']
-
 _FIELDS = {
     **dict.fromkeys(('dataset', 'method', 'config', 'images'), str),
     **dict.fromkeys(('seed', 'num_images'), int),

@@ -22,16 +22,6 @@ from .hits import (
 from .result_fields import check_fields
 from .spec import Run
 
-__all__ = [
-    'EpochResult',
-    'RunResult',
-    'fixed_threshold',
-    'group_results',
-    'load_result',
-    'measure_epoch',
-    'save_result',
-]
-
 FORMAT = 1
 
 

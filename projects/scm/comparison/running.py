@@ -44,8 +44,6 @@ from .results import (
 from .spec import Comparison, Run
 from .stamp import make_stamp
 
-__all__ = ['Runner', 'finished_results', 'write_child_config']
-
 _ETA = re.compile(
     r'eta: (?:(?P<days>\d+) days?, )?'
     r'(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)'

@@ -9,8 +9,6 @@ from typing import Any
 
 import yaml
 
-__all__ = ['Comparison', 'Method', 'Run', 'read_comparison']
-
 FIELDS = {
     'title': str,
     'baseline': str,

@@ -10,8 +10,6 @@ import torch
 
 from projects.scm.utils.environment import installed_distributions
 
-__all__ = ['make_stamp']
-
 DISTRIBUTIONS = (
     'torch',
     'numpy',

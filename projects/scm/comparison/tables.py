@@ -17,15 +17,6 @@ from projects.scm.evaluation.functional import (
 from .hits import CHOICES
 from .results import RunResult, group_results
 
-__all__ = [
-    'COLUMNS',
-    'PARTS',
-    'Cell',
-    'compare_runs',
-    'format_tables',
-    'mean_over_seeds',
-]
-
 COLUMNS = {
     'Top-1 Loc': 'scm/top1_loc',
     'Top-5 Loc': 'scm/top5_loc',

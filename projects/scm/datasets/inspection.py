@@ -9,8 +9,6 @@ from PIL import Image
 
 from .transforms.box_checks import fit_annotation
 
-__all__ = ['find_bad_boxes', 'find_missing_images']
-
 #: Images whose sizes are looked up for their boxes; a file is opened each.
 MAX_OPENED = 10_000
 

@@ -33,8 +33,6 @@ from projects.scm.utils.files import (
     write_json,
 )
 
-__all__ = ['PixelCache', 'PixelCacheError', 'image_keys']
-
 #: Bytes of pixels in a shard, at most.
 SHARD_BYTES = 128 * 2**20
 TOOL = 'tools/dataset_converters/make_pixel_cache.py'

@@ -16,8 +16,6 @@ from torch.utils.data import Dataset, Sampler
 
 from projects.scm.utils.randomness import seed_sample
 
-__all__ = ['DrawnIndex', 'SeededDataset', 'SeededSampler']
-
 
 class DrawnIndex(int):
     """Index of a sample that knows when it was drawn.

@@ -20,8 +20,6 @@ from torch import nn
 
 from .unwrapping import unwrap
 
-__all__ = ['Gradients', 'gather_gradients', 'restore_gradients']
-
 Gradients = dict[str, torch.Tensor]
 """Gradients of one process on the CPU, by the name of the parameter."""
 

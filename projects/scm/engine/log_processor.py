@@ -9,8 +9,6 @@ from mmengine.logging import MMLogger
 from mmengine.registry import LOG_PROCESSORS
 from mmengine.runner import LogProcessor
 
-__all__ = ['WSOLLogProcessor', 'keep_console_short', 'leave_out_deprecations']
-
 #: Between the items of a line, and after the head of one.
 _GAP = '  '
 #: Figures of ``WSOLEvaluator``, which prints them as a table.

@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 from mmengine.dist import broadcast_object_list, is_main_process
 
-__all__ = ['on_main_process']
-
 Result = TypeVar('Result')
 
 

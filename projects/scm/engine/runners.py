@@ -28,8 +28,6 @@ from projects.scm.engine.work_folder import WorkFolderLock, find_intact
 from projects.scm.utils import remove_parts
 from projects.scm.utils.environment import without_lines
 
-__all__ = ['InterruptibleMixin', 'WSOLFlexibleRunner', 'WSOLRunner']
-
 
 class InterruptibleMixin:
     """What is added to a runner of MMEngine.

@@ -6,8 +6,6 @@ from typing import Any
 from mmengine.dist import get_rank
 from mmengine.runner import Runner
 
-__all__ = ['run_seed', 'seed_dataloader']
-
 # By the scope that has them: detectors of mmdet are trained in another.
 _DATASET = 'mmpretrain.SeededDataset'
 _SAMPLER = 'mmpretrain.SeededSampler'

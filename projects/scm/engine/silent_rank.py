@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 from mmengine.dist import get_dist_info
 
-__all__ = ['explain_silence']
-
 #: What gloo and NCCL say, each in its own way.
 _SILENCE = re.compile(
     r'timed?[ -]?out|connection (reset|closed|refused)|broken pipe',

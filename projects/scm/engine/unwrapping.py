@@ -4,8 +4,6 @@
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
-__all__ = ['unwrap']
-
 
 def unwrap(model: nn.Module) -> nn.Module | None:
     """The model within wrappers.

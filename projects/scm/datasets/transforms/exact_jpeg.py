@@ -12,8 +12,6 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-__all__ = ['decode_jpeg']
-
 _ORIENTATION = 0x0112
 # From the pixels as stored to upright ones, by the value of the EXIF tag.
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {

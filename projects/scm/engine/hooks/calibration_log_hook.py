@@ -8,8 +8,6 @@ from mmpretrain.registry import HOOKS
 
 from projects.scm.utils.checks import check_positive
 
-__all__ = ['CalibrationLogHook']
-
 
 @HOOKS.register_module()
 class CalibrationLogHook(Hook):

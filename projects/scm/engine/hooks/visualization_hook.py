@@ -22,8 +22,6 @@ from projects.scm.visualization import (
     read_picture,
 )
 
-__all__ = ['WSOLVisualizationHook']
-
 
 @HOOKS.register_module()
 class WSOLVisualizationHook(VisualizationHook):

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from projects.scm.utils import write_file
 
-__all__ = ['find_intact', 'has_checkpoints', 'last_checkpoint', 'point_to']
-
 #: MMEngine's name of the file that holds the path of the last checkpoint.
 POINTER = 'last_checkpoint'
 

@@ -14,8 +14,6 @@ from mmengine.logging import print_log
 
 from projects.scm.utils import read_json, write_json
 
-__all__ = ['WorkFolderInUse', 'WorkFolderLock']
-
 #: Name of the file in the work folder.
 LOCK = '.training.lock'
 #: Seconds between signs of life.

@@ -4,8 +4,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ['compare_settings', 'flatten_settings']
-
 #: What decides the course of a training.
 _PARTS = (
     'model',

@@ -8,8 +8,6 @@ from mmengine.config import Config
 from .checkpoints import has_checkpoints
 from .lock import WorkFolderLock
 
-__all__ = ['prepare_work_folder']
-
 
 def prepare_work_folder(cfg: Config, load_from: str | None) -> None:
     """Refuse a folder in use before anything is written into it.

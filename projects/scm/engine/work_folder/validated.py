@@ -5,8 +5,6 @@ from pathlib import Path
 
 from projects.scm.utils import read_json, write_json
 
-__all__ = ['read_validated', 'write_validated']
-
 #: Beside MMEngine's ``last_checkpoint``.
 NOTE = 'last_validation'
 
