@@ -283,9 +283,10 @@ class Runner:
             arguments += ['--cfg-options', *root]
         out = folder / f'predictions_{epoch}.pkl'
         if not out.is_file():
-            tool = [sys.executable, self.tools / 'test.py', *arguments]
+            tool = self.tools / 'test.py'
+            place = ['--work-dir', folder, '--out', out]
             self._call(
-                [*tool, '--work-dir', folder, '--out', out],
+                [sys.executable, tool, *arguments, *place],
                 folder / f'test_{epoch}.log',
             )
         labels = None
