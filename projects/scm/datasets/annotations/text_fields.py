@@ -2,7 +2,7 @@
 """Lines of annotation files, and errors that say where and what."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from mmengine.fileio import get_text
 
@@ -183,7 +183,7 @@ def parse_optional_size(width: str | None, height: str | None) -> Size | None:
     return sides[0], sides[1]
 
 
-def parse_box(fields: Sequence[str], size: Size | None, *, xywh: bool) -> Box:
+def parse_box(fields: list[str], size: Size | None, *, xywh: bool) -> Box:
     """Return a box as ``x0, y0, x1, y1`` in pixels of the image.
 
     Args:
@@ -202,7 +202,6 @@ def parse_box(fields: Sequence[str], size: Size | None, *, xywh: bool) -> Box:
             raise ValueError
         x0, y0, x1, y1 = map(float, fields)
     except ValueError:
-        fields = list(fields)
         raise ValueError(f'{quote(fields)} are not four numbers') from None
     if xywh:
         x1, y1 = x0 + x1, y0 + y1

@@ -9,7 +9,6 @@ the mask lists of OpenImages.
 
 import os.path as osp
 from array import array
-from collections.abc import Callable
 from functools import cache, partial
 from itertools import count
 
@@ -116,10 +115,15 @@ def read_class_labels(
     labels = array('q', [-1]) * len(index)
     to_label = cache(partial(parse_label, first=0, num_classes=num_classes))
 
-    def take(position: int, label: str) -> None:
+    def parse(line: str) -> None:
+        image, label = _split_right(line, 1)
+        position = _position(index, image)
+        if labels[position] >= 0:
+            raise ValueError(f'{image} is listed twice')
         labels[position] = to_label(label)
 
-    _read_fields(path, '<image>,<label, from 0>', 1, index, take, once=True)
+    parse_lines(path, '<image>,<label, from 0>', parse, METADATA_LAYOUT)
+    _check_complete(path, index, [i for i, x in enumerate(labels) if x < 0])
     return labels
 
 
@@ -134,14 +138,21 @@ def read_image_sizes(path: str, index: dict[str, int]) -> array:
         Width and height of the first image, of the second, and so on; 0, 0
         where the file says so, which means that they are not known.
     """
-    sizes = array('q', [0, 0]) * len(index)
+    sizes = array('q', [-1, -1]) * len(index)
     to_size = cache(parse_optional_size)
 
-    def take(position: int, width: str, height: str) -> None:
+    def parse(line: str) -> None:
+        image, width, height = _split_right(line, 2)
+        start = 2 * _position(index, image)
+        if sizes[start] >= 0:
+            raise ValueError(f'{image} is listed twice')
         size = to_size(width, height) or (0, 0)
-        sizes[2 * position], sizes[2 * position + 1] = size
+        sizes[start], sizes[start + 1] = size
 
-    _read_fields(path, '<image>,<width>,<height>', 2, index, take, once=True)
+    parse_lines(path, '<image>,<width>,<height>', parse, METADATA_LAYOUT)
+    _check_complete(
+        path, index, [i for i, x in enumerate(sizes[::2]) if x < 0]
+    )
     return sizes
 
 
@@ -162,15 +173,18 @@ def read_boxes(
     boxes = BoxCollector(path)
     lines = count(1)
 
-    def take(position: int, *fields: str) -> None:
+    def parse(line: str) -> None:
+        number = next(lines)
+        image, *fields = _split_right(line, 4)
+        position = _position(index, image)
         size = sizes and (sizes[2 * position], sizes[2 * position + 1])
         if size == (0, 0):
             size = None
         box = parse_box(fields, size, xywh=False)
-        boxes.add(position, box, next(lines))
+        boxes.add(position, box, number)
 
     form = '<image>,<x0>,<y0>,<x1>,<y1>'
-    _read_fields(path, form, 4, index, take, complete=False)
+    parse_lines(path, form, parse, METADATA_LAYOUT)
     return boxes
 
 
@@ -188,61 +202,34 @@ def read_masks(path: str, index: dict[str, int]) -> list[MaskFiles]:
     objects: list[list[str]] = [[] for _ in index]
     ignored: list[str | None] = [None] * len(index)
 
-    def check(mask: str, ignore: str) -> None:
+    def parse(line: str) -> None:
+        image, mask, ignore = _split_right(line, 2)
         if not all(name.endswith('.png') for name in (mask, ignore or mask)):
             raise ValueError('a mask is not a .png file')
-
-    def take(position: int, mask: str, ignore: str) -> None:
+        position = _position(index, image)
         objects[position].append(mask)
         ignored[position] = ignored[position] or ignore or None
 
     form = '<image>,<mask>.png,<ignored part>.png or nothing'
-    _read_fields(path, form, 2, index, take, check=check)
+    parse_lines(path, form, parse, METADATA_LAYOUT)
+    missing = [i for i, found in enumerate(objects) if not found]
+    _check_complete(path, index, missing)
     return [MaskFiles(*files) for files in zip(objects, ignored, strict=True)]
 
 
-def _read_fields(
-    path: str,
-    form: str,
-    count: int,
-    index: dict[str, int],
-    take: Callable[..., None],
-    *,
-    check: Callable[..., None] = lambda *fields: None,
-    once: bool = False,
-    complete: bool = True,
-) -> None:
-    """Give the position of each line's image and its other fields to ``take``.
+def _split_right(line: str, count: int) -> list[str]:
+    """Split off ``count`` fields; paths of images may contain commas."""
+    fields = line.rsplit(',', count)
+    if len(fields) != count + 1 or not fields[0]:
+        raise ValueError(f'there are fewer than {count + 1} fields')
+    return fields
 
-    Args:
-        path: The file.
-        form: What a line looks like, for messages.
-        count: Fields behind the path of an image, which may contain commas.
-        index: Image -> position.
-        take: Called with them.
-        check: Called with the fields alone, before the image is looked up.
-        once: Whether an image may be listed once only.
-        complete: Whether every image must be listed.
-    """
-    seen = bytearray(len(index))
 
-    def parse(line: str) -> None:
-        image, *fields = line.rsplit(',', count)
-        if len(fields) < count or not image:
-            raise ValueError(f'there are fewer than {count + 1} fields')
-        check(*fields)
-        position = index.get(image)
-        if position is None:
-            raise ValueError(f'{quote(image)} is not in image_ids.txt')
-        if once and seen[position]:
-            raise ValueError(f'{image} is listed twice')
-        take(position, *fields)
-        seen[position] = 1
-
-    parse_lines(path, form, parse, METADATA_LAYOUT)
-    if complete:
-        missing = [i for i, found in enumerate(seen) if not found]
-        _check_complete(path, index, missing)
+def _position(index: dict[str, int], image: str) -> int:
+    try:
+        return index[image]
+    except KeyError:
+        raise ValueError(f'{quote(image)} is not in image_ids.txt') from None
 
 
 def _check_complete(
