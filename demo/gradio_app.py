@@ -22,7 +22,7 @@ from _repo_path import make_importable
 
 PICTURES = {'.jpg', '.jpeg', '.png', '.webp'}
 HEADERS = ['class', 'score', 'x0', 'y0', 'x1', 'y1']
-WIDTHS = ['7em', '5em', *['4.5em'] * 4]
+WIDTHS = ['96px', '72px', *['64px'] * 4]
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / 'tools' / 'demo' / 'photos' / 'test' / 'classes'
 MAX_EXAMPLES = 8
