@@ -97,7 +97,21 @@ def measure_case(
     args: argparse.Namespace,
     **how: Any,
 ) -> dict[str, Any]:
-    """Time and memory of all contestants; see :func:`measure_steps`."""
+    """Time and memory of all contestants, in one case.
+
+    Args:
+        make_step (MakeStep): Called with a name, the case, the device and
+            ``how``.
+        names (Sequence[str]): The contestants.
+        baseline (str): The one that ratios are taken to.
+        case (dict): What is varied, with ``threads``.
+        args (argparse.Namespace): The command line.
+        **how: For ``make_step``.
+
+    Returns:
+        dict: ``case``, and ``results`` by contestant, see
+        :func:`~measuring.summarise`, with ``peak_mib``.
+    """
     torch.set_num_threads(case['threads'])
     steps = {n: make_step(n, case, args.device, **how) for n in names}
     times = time_in_turns(steps, args.repeats, args.warmup, args.device)

@@ -26,7 +26,16 @@ def draw_result(
     sample: DataSample,
     classes: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """The panels of :func:`result_panels` as a picture, uint8, RGB."""
+    """Draw boxes on a picture, and beside it every class's map with its own.
+
+    Args:
+        image (np.ndarray): See :func:`result_panels`.
+        sample (DataSample): The same.
+        classes (Sequence[str], optional): The same.
+
+    Returns:
+        np.ndarray: uint8 ``(H', W', 3)``, RGB.
+    """
     panels = result_panels(image, sample, classes)
     return tile_panels(panels, columns=3, height=_drawn_height(image))
 

@@ -50,7 +50,16 @@ def find_masks(
 
 
 def read_outline(record: Record, frame_wh: Sequence[int]) -> str:
-    """Outline of an image's masks, which are read, in a frame; '' if none."""
+    """Outline of what an image's masks show.
+
+    Args:
+        record (Record): Its masks are read.
+        frame_wh (Sequence[int]): Width and height of what they are resized
+            to.
+
+    Returns:
+        str: See :func:`outline`; empty without masks.
+    """
     masks = record.truth.masks
     if masks is None:
         return ''

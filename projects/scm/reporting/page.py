@@ -101,10 +101,13 @@ class Page(NamedTuple):
 
 
 def encode_map(score_map: np.ndarray) -> str:
-    """A grid map ``(h, w)`` of any range, at most 255 a side, for the page.
+    """A grid map for the page: base64 of height, width, then the cells.
 
-    Base64 of ``2 + h·w`` bytes: height, width, then the cells, min-maxed to
-    0…255.
+    Args:
+        score_map (np.ndarray): ``(h, w)``, at most 255 a side, any range.
+
+    Returns:
+        str: Base64 of ``2 + h·w`` bytes; cells are min-maxed to 0…255.
     """
     height, width = score_map.shape
     if max(height, width) > 255:
@@ -117,7 +120,14 @@ def encode_map(score_map: np.ndarray) -> str:
 
 
 def render_page(page: Page) -> str:
-    """Write the page as HTML that needs no other file."""
+    """Write the page as HTML that needs no other file.
+
+    Args:
+        page (Page): What to show.
+
+    Returns:
+        str: The HTML document.
+    """
     if len(page.names) > len(RUN_COLORS):
         raise ValueError(
             f'runs: expected at most {len(RUN_COLORS)}, got {len(page.names)}'

@@ -64,6 +64,9 @@ def verdict(
         names (Sequence[str]): Of the runs.
         pixels (Sequence[PixelFigures | None]): Against masks, of each run.
             Defaults to ().
+
+    Returns:
+        str: Text.
     """
     first = summaries[0]
     several = len(names) > 1
@@ -132,6 +135,9 @@ def summary_table(
         num_classes (int): Below six, figures of five classes are left out.
         pixels (Sequence[PixelFigures | None]): Against masks, of each run.
             Defaults to ().
+
+    Returns:
+        str: HTML.
     """
     width = 1 + len(names)
     main = [_classification(summaries, num_classes)]

@@ -75,10 +75,18 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def encode_thumbnail(path: Path, side: int, size_wh: tuple[int, int]) -> bytes:
-    """Encode a picture as WebP, its longest side ``side`` pixels at most.
+    """Encode a picture, shrunk to a longest side, as WebP.
+
+    Args:
+        path (Path): The picture.
+        side (int): Longest side in pixels; smaller pictures keep their size.
+        size_wh (tuple[int, int]): Size the test run saw.
+
+    Returns:
+        bytes: A WebP file.
 
     Raises:
-        ValueError: If it does not decode, or the test run saw another size.
+        ValueError: If it does not decode, or has another size.
     """
     image = open_picture(str(path), size_wh, shrink_to=side)
     scale = min(1.0, side / max(size_wh))
@@ -129,7 +137,17 @@ def encode_thumbnails(
     side: int,
     workers: int,
 ) -> Iterator[bytes]:
-    """Encode all pictures, in order, with so many threads."""
+    """Encode all pictures, in order, with threads.
+
+    Args:
+        paths (Sequence[Path]): The pictures.
+        sizes (Sequence[tuple[int, int]]): Width and height of each.
+        side (int): Longest side in pixels.
+        workers (int): Number of threads.
+
+    Yields:
+        bytes: One WebP file a picture.
+    """
     with ThreadPoolExecutor(max_workers=workers) as pool:
         sides = [side] * len(paths)
         yield from pool.map(encode_thumbnail, paths, sides, sizes)

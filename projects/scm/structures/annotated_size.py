@@ -155,7 +155,16 @@ def turn_boxes(
 def turn_boxes_back(
     boxes_xyxy: ArrayLike, upright_wh: Sequence[float], orientation: int
 ) -> np.ndarray:
-    """As :func:`turn_boxes`, from the upright picture to the stored pixels."""
+    """Turn boxes of the upright picture to the stored pixels.
+
+    Args:
+        boxes_xyxy: (n, 4) half-open boxes in the upright picture.
+        upright_wh: Its width and height.
+        orientation: 1 to 8.
+
+    Returns:
+        np.ndarray: (n, 4) float64, in the stored picture.
+    """
     # But for the plain quarter turns, each undoes itself.
     back = {6: 8, 8: 6}.get(orientation, orientation)
     return turn_boxes(boxes_xyxy, upright_wh, back)

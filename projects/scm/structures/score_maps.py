@@ -306,14 +306,28 @@ def score_map_to_outlines(
     """Find the outlines of what :func:`score_map_to_boxes` finds boxes of.
 
     Every contour is filled in the frame, without its holes, brought to the
-    size of the image (nearest neighbour) and outlined there. Arguments and
-    errors are the same.
+    size of the image (nearest neighbour) and outlined there.
+
+    Args:
+        score_map (ArrayLike): (h, w) raw scores.
+        threshold (float | str): Share of the largest level, in [0, 1], or
+            ``'otsu'``.
+        image_size_wh (Sequence[int]): Width and height of the image.
+        frame_size_wh (Sequence[int]): Where contours are found. Defaults to
+            (224, 224).
+        contours (str): ``'largest'`` or ``'all'``. Defaults to
+            ``'largest'``.
+        interpolation (str): ``'bilinear'`` or ``'bicubic'``. Defaults to
+            ``'bilinear'``.
 
     Returns:
         list[list[np.ndarray]]: One entry a box, in the order of the boxes;
         each a list of polygons, (n, 2) int64 ``x, y`` of pixels of the
         image, at least three of them. The list is empty where the contour
         has no area in the image.
+
+    Raises:
+        ValueError: See :func:`score_map_to_boxes`.
     """
     levels = _map_levels(score_map, frame_size_wh, interpolation)
     foreground = binarize_levels(levels, threshold)

@@ -124,7 +124,14 @@ def load_from_scm_wsol(filename: str, map_location: Any = None) -> Any:
 
     MMEngine runs the text of a config that it finds in checkpoints, on
     resuming and in its inferencers; so that text is left out, but for
-    trusted files. The rest is as of :func:`read_checkpoint`.
+    trusted files.
+
+    Args:
+        filename (str): See :func:`read_checkpoint`.
+        map_location (Any): As of ``torch.load``.
+
+    Returns:
+        Any: Its content.
     """
     content = read_checkpoint(filename, map_location=map_location)
     if is_trusted() or not isinstance(content, Mapping):

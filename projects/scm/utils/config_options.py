@@ -146,9 +146,13 @@ def _check_bases(file: Path, children: tuple[Path, ...]) -> None:
 
 
 def load_if_file(config: Any) -> Any:
-    """What ``mmpretrain.get_model`` takes, files read by :func:`load_config`.
+    """A config by its file; a name that mmpretrain knows stays one.
 
-    A name that mmpretrain knows stays one.
+    Args:
+        config (str | Path | Config): As ``mmpretrain.get_model`` takes it.
+
+    Returns:
+        Config | str: See :func:`load_config`.
     """
     if isinstance(config, (str, Path)) and Path(config).is_file():
         return load_config(config)
@@ -156,7 +160,14 @@ def load_if_file(config: Any) -> Any:
 
 
 def training_images(cfg: Config) -> dict[str, Any]:
-    """The training set of a config, its pictures as the test makes them."""
+    """The training set of a config, its pictures as the test makes them.
+
+    Args:
+        cfg (Config): With both dataloaders.
+
+    Returns:
+        dict: Config of a dataset.
+    """
     pipeline = [
         step
         for step in cfg.test_dataloader.dataset.pipeline

@@ -119,8 +119,11 @@ def prepare_environment() -> None:
 def check_package_name(name: str, file: str) -> None:
     """Refuse an import under any name but ``projects.scm``.
 
-    A second name would run every registration a second time. ``name`` is that
-    of the package or of a module in it; messages tell its file.
+    A second name would run every registration a second time.
+
+    Args:
+        name: ``__name__`` of the package or of a module in it.
+        file: Its file, for the message.
 
     Raises:
         BrokenEnvironmentError: If ``name`` starts with another package.
@@ -141,6 +144,9 @@ def check_projects_package(package: ModuleType | None) -> None:
     ``projects`` has no ``__init__.py``: any number of repositories may add to
     such a namespace package. A regular package of that name, anywhere on the
     path, hides all the others.
+
+    Args:
+        package: The module ``projects``, or None if there is none.
 
     Raises:
         BrokenEnvironmentError: If ``package`` comes from a file.
@@ -274,7 +280,11 @@ def without_known_lines() -> Iterator[None]:
 
 @contextmanager
 def without_lines(starts: tuple[str, ...]) -> Iterator[None]:
-    """Leave out printed lines that begin so; the others come at its end."""
+    """Leave out lines that are printed within; the others come at its end.
+
+    Args:
+        starts: How they begin.
+    """
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):
@@ -292,6 +302,9 @@ def without_module(name: str) -> Iterator[None]:
     mmpretrain imports mmdet, where it finds it, for one layer of detectors;
     that takes longer than the rest of mmpretrain.
     :mod:`projects.scm.mmdet` makes up for it.
+
+    Args:
+        name: A top-level module.
     """
     if name in sys.modules:
         yield

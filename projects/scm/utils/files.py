@@ -16,9 +16,13 @@ _PAGES = (b'<!doctype', b'<html', b'<head', b'<body', b'<?xml')
 
 
 def other_kind(start: bytes) -> str | None:
-    """What is often found in place of a file, in words, by its beginning.
+    """What is often found in place of a file, in words.
 
-    None where it is neither a pointer nor a page.
+    Args:
+        start (bytes): Its beginning.
+
+    Returns:
+        str | None: None where it is neither a pointer nor a page.
     """
     stripped = start.lstrip(b'\xef\xbb\xbf \t\r\n').lower()
     if stripped.startswith(_POINTER):
@@ -79,7 +83,9 @@ def write_file(path: str | os.PathLike, data: bytes) -> None:
 def remove_parts(folder: str | os.PathLike) -> None:
     """Remove what killed processes have left of :func:`write_file`.
 
-    Nobody else may write into the folder, which may be missing.
+    Args:
+        folder (str | os.PathLike): Where nobody else writes. It may be
+            missing.
     """
     for part in Path(folder).glob(f'.*{PART}'):
         part.unlink(missing_ok=True)
@@ -99,12 +105,23 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:
-    """Write readable JSON, as :func:`write_file` does."""
+    """Write readable JSON, as :func:`write_file` does.
+
+    Args:
+        path (str | os.PathLike): Missing folders are made.
+        content (Any): What JSON can hold.
+    """
     write_file(path, (json.dumps(content, indent=2) + '\n').encode())
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read JSON, text in UTF-8.
+    """Read JSON.
+
+    Args:
+        path (str | os.PathLike): UTF-8 text.
+
+    Returns:
+        Any: Its content.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -120,7 +137,11 @@ def read_json(path: str | os.PathLike) -> Any:
 def read_json_lines(path: str | os.PathLike) -> list[dict[str, Any]]:
     """Read a log of MMEngine, as far as it has been written.
 
-    It is text in UTF-8, an object a line; one that is half written ends it.
+    Args:
+        path (str | os.PathLike): UTF-8 text, an object a line.
+
+    Returns:
+        list[dict]: The objects; a line that is half written ends them.
 
     Raises:
         FileNotFoundError: If there is no such file.

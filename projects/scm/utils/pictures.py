@@ -56,7 +56,14 @@ def image_to_8bit(image: Image.Image, name: str) -> Image.Image:
 
 
 def array_to_8bit(pixels: np.ndarray, name: str) -> np.ndarray:
-    """An array of uint8 or uint16 as uint8; see :func:`image_to_8bit`.
+    """An array of pixels with 8 bits a channel; see :func:`image_to_8bit`.
+
+    Args:
+        pixels (np.ndarray): uint8 or uint16, any shape.
+        name (str): What messages call it.
+
+    Returns:
+        np.ndarray: uint8.
 
     Raises:
         ValueError: If it is neither.

@@ -53,8 +53,16 @@ def in_lines(
 ) -> Iterator[Any]:
     """Write a line every ten per cent; short work has fewer.
 
-    Rich itself writes where nobody looks once, when all is done. For the
-    arguments see :func:`track`.
+    Rich itself writes where nobody looks once, when all is done.
+
+    Args:
+        items (Iterable): Anything.
+        description (str): What is done with them.
+        total (int): How many they are.
+        console (Console): Where to.
+
+    Yields:
+        Any: The items.
     """
     tenths = Tenths(total)
     for done, item in enumerate(items, start=1):

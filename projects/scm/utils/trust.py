@@ -15,7 +15,11 @@ _trust = False
 
 @contextmanager
 def trusted(trust: bool = True) -> Iterator[None]:
-    """Let checkpoints that are read within run code, if the user said so."""
+    """Let checkpoints that are read within run code.
+
+    Args:
+        trust (bool): What the user said. Defaults to True.
+    """
     global _trust
     before, _trust = _trust, trust
     try:

@@ -117,7 +117,14 @@ def check_arguments(
 
 
 def check_files(args: argparse.Namespace) -> None:
-    """Refuse a config or checkpoint of a tool, see :func:`check_file`."""
+    """Refuse a config or checkpoint that does not exist.
+
+    Args:
+        args: Arguments of a tool.
+
+    Raises:
+        FileNotFoundError: See :func:`check_file`.
+    """
     for name in ('config', 'checkpoint', 'resume'):
         value = getattr(args, name, None)
         if value not in (None, 'auto'):
@@ -127,7 +134,9 @@ def check_files(args: argparse.Namespace) -> None:
 def check_file(name: str, file: str | Path) -> None:
     """Refuse a file that does not exist.
 
-    Files with a scheme (``https://``) are left to MMEngine.
+    Args:
+        name: Of the argument.
+        file: Files with a scheme (``https://``) are left to MMEngine.
 
     Raises:
         FileNotFoundError: Names the argument, the file and the folder that

@@ -100,6 +100,10 @@ def _is_weight(name: str) -> bool:
 def refuse_official(weights: Mapping[str, Tensor], path: str | Path) -> None:
     """Name the converter where weights are those of the official codes.
 
+    Args:
+        weights (Mapping[str, Tensor]): Of :func:`find_weights`.
+        path (str | Path): The file, for messages.
+
     Raises:
         ValueError: If they are.
     """

@@ -68,6 +68,10 @@ def resize_to_height(image: np.ndarray, height: int) -> np.ndarray:
     A picture that is very wide gets ``MAX_ASPECT * height`` wide and lower
     instead, so that no drawing takes more memory than a few pictures.
 
+    Args:
+        image (np.ndarray): uint8 ``(H, W, 3)``.
+        height (int): Pixels.
+
     Returns:
         np.ndarray: uint8 ``(H', W', 3)``, ``H'`` at most ``height``.
     """
@@ -91,7 +95,15 @@ def load_font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def colorize_map(score_map: np.ndarray) -> np.ndarray:
-    """Colours of a map, uint8 ``(h, w, 3)``."""
+    """Colours of a map.
+
+    Args:
+        score_map (np.ndarray): Any range, float ``(h, w)``. It is min-max
+            normalised; a constant map becomes the lowest colour.
+
+    Returns:
+        np.ndarray: uint8 ``(h, w, 3)``, RGB.
+    """
     values = normalize_score_map(np.asarray(score_map))
     return _INFERNO[np.rint(values * 255).astype(np.uint8)]
 
@@ -99,9 +111,16 @@ def colorize_map(score_map: np.ndarray) -> np.ndarray:
 def blend(
     image: np.ndarray, layer: np.ndarray, opacity: float | np.ndarray
 ) -> np.ndarray:
-    """Lay ``layer``, a picture or one colour ``(3,)``, over ``image``.
+    """Lay ``layer`` over ``image``.
 
-    The opacity is one number, or one a pixel ``(H, W)``.
+    Args:
+        image (np.ndarray): uint8 ``(H, W, 3)``.
+        layer (np.ndarray): uint8 ``(H, W, 3)`` or one colour ``(3,)``.
+        opacity (float | np.ndarray): 0 (image alone) to 1 (layer alone); one
+            number or one a pixel ``(H, W)``.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``.
     """
     check_image(image)
     opacity = np.asarray(opacity, dtype=np.float32)
@@ -119,7 +138,18 @@ def blend(
 def overlay_heatmap(
     image: np.ndarray, score_map: np.ndarray, opacity: float = 0.5
 ) -> np.ndarray:
-    """Lay a map, resized to the picture (bilinear), over it as a heat map."""
+    """Lay a map over a picture as a heat map.
+
+    Args:
+        image (np.ndarray): uint8 ``(H, W, 3)``, RGB.
+        score_map (np.ndarray): Any range and size, float ``(h, w)``; it is
+            resized to the picture (bilinear) and min-max normalised.
+        opacity (float): 0 (picture alone) to 1 (heat map alone).
+            Defaults to 0.5.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``.
+    """
     check_image(image)
     score_map = np.asarray(score_map, dtype=np.float32)
     resized = resize_score_map(score_map, (image.shape[1], image.shape[0]))
@@ -135,10 +165,13 @@ def draw_mask(
     """Darken what lies outside a mask and draw the mask's outline.
 
     Args:
-        image (np.ndarray): The picture.
+        image (np.ndarray): uint8 ``(H, W, 3)``, RGB.
         mask (np.ndarray): ``(H, W)``; true or above zero is inside.
-        opacity (float): How dark the outside gets. Defaults to 0.65.
-        color (Sequence[int]): Of the outline.
+        opacity (float): How dark the outside gets, 0 to 1. Defaults to 0.65.
+        color (Sequence[int]): RGB colour of the outline.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``.
     """
     check_image(image)
     mask = np.asarray(mask) > 0
@@ -165,16 +198,20 @@ def draw_boxes(
     """Draw boxes with a dark rim, so that they are seen on any picture.
 
     Args:
-        image (np.ndarray): The picture.
-        bboxes (np.ndarray): The boxes; parts outside the picture are drawn
-            at its border.
-        color (Sequence[int]): RGB.
-        labels (Sequence[str], optional): The tags. Defaults to None.
+        image (np.ndarray): uint8 ``(H, W, 3)``, RGB.
+        bboxes (np.ndarray): ``(M, 4)``, ``[x0, y0, x1, y1]`` in pixels of
+            ``image``; parts outside the picture are drawn at its border.
+        color (Sequence[int]): RGB colour.
+        labels (Sequence[str], optional): One tag a box; an empty one is left
+            out. Defaults to None.
         width (int, optional): Line width in pixels. Defaults to None: 1 % of
             the shorter side.
         below (bool): Put the tags at the lower corners of the boxes, not at
             the upper ones, so that two kinds of boxes do not hide each
             other's tags. Defaults to False.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``.
     """
     check_image(image)
     bboxes = np.asarray(bboxes, dtype=np.float64).reshape(-1, 4)
@@ -211,6 +248,17 @@ def draw_tags(
     A tag that would hide one before it goes beside it, downwards, or upwards
     with ``below``, if there is room. On its own it serves where several
     kinds of boxes are drawn, whose lines shall not cross the tags.
+
+    Args:
+        image (np.ndarray): uint8 ``(H, W, 3)``, RGB.
+        bboxes (np.ndarray): ``(M, 4)``, ``[x0, y0, x1, y1]`` in pixels of
+            ``image``.
+        color (Sequence[int]): RGB colour of the plates.
+        labels (Sequence[str]): One a box; an empty one is left out.
+        below (bool): At the lower corner. Defaults to False.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``.
     """
     check_image(image)
     if len(labels) != len(bboxes):

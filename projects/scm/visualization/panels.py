@@ -102,7 +102,14 @@ def tile_panels(
 
 
 def stack_sheets(sheets: Sequence[np.ndarray]) -> np.ndarray:
-    """Put sheets of panels, at least one, below each other, on the left."""
+    """Put sheets of panels below each other, the left edges aligned.
+
+    Args:
+        sheets (Sequence[np.ndarray]): uint8 ``(H, W, 3)``, RGB; at least one.
+
+    Returns:
+        np.ndarray: uint8 ``(sum of H, largest W, 3)``, RGB.
+    """
     width = max(sheet.shape[1] for sheet in sheets)
     missing = [(0, width - sheet.shape[1]) for sheet in sheets]
     wide = [

@@ -16,7 +16,14 @@ from projects.scm.visualization.reading import read_picture
 
 
 def input_to_rgb(inputs: object) -> np.ndarray:
-    """A tensor ``(3, H, W)``, BGR, as uint8 ``(H, W, 3)``, RGB."""
+    """A model input before preprocessing as a picture.
+
+    Args:
+        inputs (Tensor): uint8 ``(3, H, W)``, BGR, as mmcv loads pictures.
+
+    Returns:
+        np.ndarray: uint8 ``(H, W, 3)``, RGB.
+    """
     image = inputs.permute(1, 2, 0).cpu().numpy()
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 

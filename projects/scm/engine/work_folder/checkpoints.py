@@ -42,7 +42,14 @@ def last_checkpoint(work_dir: str | Path) -> Path | None:
 
 
 def has_checkpoints(work_dir: str | Path) -> bool:
-    """Whether a work folder has any checkpoint, even a damaged one."""
+    """Whether there is anything in a work folder to resume from.
+
+    Args:
+        work_dir (str | Path): The work folder.
+
+    Returns:
+        bool: True for a damaged checkpoint too.
+    """
     return any(True for _ in _newest_first(Path(work_dir)))
 
 

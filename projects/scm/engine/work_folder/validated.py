@@ -10,12 +10,25 @@ NOTE = 'last_validation'
 
 
 def write_validated(work_dir: str | Path, iteration: int) -> None:
-    """Note that the model was validated after so many iterations."""
+    """Note that the model of an iteration was validated.
+
+    Args:
+        work_dir (str | Path): The work folder.
+        iteration (int): Iterations that the model was trained for.
+    """
     write_json(Path(work_dir, NOTE), {'iteration': iteration})
 
 
 def read_validated(work_dir: str | Path) -> int:
-    """Iterations of the last validated model; 0 if that is not known."""
+    """Read how far a training was validated.
+
+    Args:
+        work_dir (str | Path): The work folder.
+
+    Returns:
+        int: Iterations that the last validated model was trained for; 0 if
+        that is not known.
+    """
     try:
         note = read_json(Path(work_dir, NOTE))
         return max(int(note['iteration']), 0)

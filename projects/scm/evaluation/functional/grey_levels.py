@@ -21,7 +21,17 @@ def _is_plain(values: np.ndarray) -> bool:
 
 
 def raw_levels(score_map: ArrayLike) -> np.ndarray:
-    """Levels of a finite map, stretched to 0 to 255; zeros if constant."""
+    """Grey levels of a score map of any range, stretched to 0 to 255.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers.
+
+    Returns:
+        np.ndarray: (h, w) uint8; zeros where the map is constant.
+
+    Raises:
+        ValueError: If it is not 2-d, or holds NaN or infinity.
+    """
     from .grey_level_loops import raw_levels_of
 
     values = np.asarray(score_map, dtype=np.float64)
@@ -33,7 +43,17 @@ def raw_levels(score_map: ArrayLike) -> np.ndarray:
 
 
 def unit_levels(score_map: ArrayLike) -> np.ndarray:
-    """Levels of a map that does not leave [0, 1], ``uint8(255 * map)``."""
+    """Grey levels of a score map in [0, 1], ``uint8(255 * map)``.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers in [0, 1].
+
+    Returns:
+        np.ndarray: (h, w) uint8.
+
+    Raises:
+        ValueError: If it is not 2-d, holds NaN, or leaves [0, 1].
+    """
     from .grey_level_loops import unit_levels_of
 
     values = np.asarray(score_map, dtype=np.float64)

@@ -66,7 +66,9 @@ class ImageRecord:
     def count_fitted(self, truth: Annotation) -> None:
         """Count boxes that were cut or moved before they came here.
 
-        The pipeline has fitted them, where it knew the rule of the format.
+        Args:
+            truth (Annotation): The pipeline has fitted its boxes, where it
+                knew the rule of the format.
         """
         self.num_cut_boxes += truth.num_cut_boxes
         self.num_moved_boxes += truth.num_moved_boxes

@@ -46,20 +46,45 @@ CRITERIA = ('diffusion', 'components', 'consistency', 'classification')
 def map_boxes(
     score_map: ArrayLike, thresholds: ArrayLike, size_wh: Sequence[int]
 ) -> np.ndarray:
-    """(T, 4) float64, boxes of a map; of no area where nothing is above."""
+    """Boxes of a raw score map, one a threshold.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range.
+        thresholds (ArrayLike): (T,) in [0, 1].
+        size_wh (Sequence[int]): Width and height of the frame.
+
+    Returns:
+        np.ndarray: (T, 4) float64; of no area where nothing is above.
+    """
     resized = normalize_score_map(resize_score_map(score_map, size_wh))
     found = boxes_at_thresholds(resized, thresholds, clamp=False)
     return np.asarray(found, np.float64)
 
 
 def otsu_box(score_map: ArrayLike, size_wh: Sequence[int]) -> np.ndarray:
-    """(4,) float64, Otsu's box of a map; of no area where that is constant."""
+    """Box of a raw score map at its own threshold.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range.
+        size_wh (Sequence[int]): Width and height of the frame.
+
+    Returns:
+        np.ndarray: (4,) float64; of no area where the map is constant.
+    """
     found = score_map_to_boxes(score_map, OTSU, size_wh, frame_size_wh=size_wh)
     return found[0] if len(found) else np.zeros(4)
 
 
 def ious_at_thresholds(boxes: ArrayLike, others: ArrayLike) -> np.ndarray:
-    """(T,) IoU of boxes (T, 4) with as many others, or with one (4,)."""
+    """IoU of boxes with their counterparts.
+
+    Args:
+        boxes (ArrayLike): (T, 4).
+        others (ArrayLike): (T, 4), or (4,) for one counterpart of all.
+
+    Returns:
+        np.ndarray: (T,) in [0, 1].
+    """
     boxes, others = np.asarray(boxes, float), np.asarray(others, float)
     if others.ndim == 1:
         return iou_half_open(boxes, others[None])[:, 0]

@@ -24,7 +24,12 @@ from .label_criteria import map_boxes
 def relative_entropy(score_map: ArrayLike) -> float:
     """Entropy of a map as a distribution, as a share of the largest there is.
 
-    It is 1 for a flat map, 0 for a single peak.
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range; the smallest
+            counts as 0.
+
+    Returns:
+        float: 1 for a flat map, 0 for a single peak.
     """
     mass = check_score_map(score_map).ravel()
     mass = mass - mass.min()
@@ -40,7 +45,18 @@ def share_inside(
     boxes: ArrayLike,
     frame_wh: Sequence[int] = (224, 224),
 ) -> float:
-    """Share of the mass of a map in an object's boxes; 0 for a flat map."""
+    """How much of the mass of a map lies in the boxes of an object.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range; the smallest
+            counts as 0.
+        boxes (ArrayLike): (m, 4) half-open ``x0, y0, x1, y1`` in the frame.
+        frame_wh (Sequence[int]): Width and height of the frame. Defaults to
+            (224, 224).
+
+    Returns:
+        float: In [0, 1]; 0 for a flat map.
+    """
     resized = normalize_score_map(resize_score_map(score_map, frame_wh))
     inside = np.zeros(resized.shape, bool)
     for x0, y0, x1, y1 in np.asarray(boxes, float).round().astype(int):
@@ -55,6 +71,17 @@ def best_ious(
     thresholds: ArrayLike,
     frame_wh: Sequence[int] = (224, 224),
 ) -> np.ndarray:
-    """IoU of a map's box with the nearest of an object, at (T,) thresholds."""
+    """IoU of a map's box with the nearest box of an object.
+
+    Args:
+        score_map (ArrayLike): (h, w) numbers of any range.
+        boxes (ArrayLike): (m, 4) half-open ``x0, y0, x1, y1`` in the frame.
+        thresholds (ArrayLike): (T,) in [0, 1].
+        frame_wh (Sequence[int]): Width and height of the frame. Defaults to
+            (224, 224).
+
+    Returns:
+        np.ndarray: (T,) in [0, 1].
+    """
     found = map_boxes(score_map, thresholds, frame_wh)
     return iou_half_open(found, np.asarray(boxes, float)).max(1)

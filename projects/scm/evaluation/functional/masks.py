@@ -136,7 +136,18 @@ def _precision(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
 
 
 def pxap(histograms: np.ndarray) -> float:
-    """Area under the precision-recall curve of pixels, in percent."""
+    """Area under the precision-recall curve of pixels.
+
+    Args:
+        histograms (np.ndarray): (2, t + 2), the sum over all images of
+            :func:`pixel_histograms`.
+
+    Returns:
+        float: In percent.
+
+    Raises:
+        ValueError: If there is no foreground pixel.
+    """
     hits, misses = _counts_above(histograms)
     recall = hits / hits[-1]
     precision = _precision(hits, misses)
@@ -150,9 +161,17 @@ def peak_pixel_iou(
 
     Intersection and union are those of the pixels of all images together.
 
+    Args:
+        histograms (np.ndarray): (2, t + 2), the sum over all images of
+            :func:`pixel_histograms`.
+        thresholds (ArrayLike): (t,) those of the histograms.
+
     Returns:
         tuple: The IoU in percent, and its threshold (foreground: score ≥
         threshold; the lowest of several).
+
+    Raises:
+        ValueError: If there is no foreground pixel.
     """
     hits, misses = _counts_above(histograms)
     ious = (hits / (hits[-1] + misses))[::-1]
@@ -167,9 +186,17 @@ def pixel_curves(
 ) -> dict[str, list[float]]:
     """Precision, recall and IoU of pixels at every threshold.
 
+    Args:
+        histograms (np.ndarray): (2, t + 2), the sum over all images of
+            :func:`pixel_histograms`.
+        thresholds (ArrayLike): (t,) those of the histograms.
+
     Returns:
         dict: ``thresholds``, and lists of t in percent: ``precision`` (0
         where nothing is foreground), ``recall`` and ``iou``.
+
+    Raises:
+        ValueError: If there is no foreground pixel.
     """
     hits, misses = _counts_above(histograms)
     curves = {

@@ -21,7 +21,11 @@ CLASSIFICATION = ('top1_cls_acc', 'top5_cls_acc')
 def is_trivial(key: str, num_classes: int | None) -> bool:
     """Whether a figure of the five best classes looks at all of them.
 
-    Tables leave such figures out. The number of classes may not be known.
+    Tables leave such figures out.
+
+    Args:
+        key (str): Its name.
+        num_classes (int, optional): Of the model; None if not known.
     """
     return 'top5' in key and num_classes is not None and num_classes < 6
 
@@ -69,8 +73,15 @@ class Figure:
 
 #: Numbers of a figure that are written down.
 FIGURE_NUMBERS = (
-    *('value', 'iou', 'threshold', 'oracle', 'oracle_threshold'),
-    *('oracle_gap', 'otsu', 'floor_full_image', 'floor_centred_square'),
+    'value',
+    'iou',
+    'threshold',
+    'oracle',
+    'oracle_threshold',
+    'oracle_gap',
+    'otsu',
+    'floor_full_image',
+    'floor_centred_square',
 )
 
 

@@ -258,9 +258,14 @@ class DumpPseudoLabels(BaseMetric):
             ],
         }
         for image_id, image in enumerate(images, 1):
-            row = {'id': image_id, 'file_name': image.file_name}
-            size = {'width': image.width, 'height': image.height}
-            content['images'].append({**row, **size})
+            content['images'].append(
+                {
+                    'id': image_id,
+                    'file_name': image.file_name,
+                    'width': image.width,
+                    'height': image.height,
+                }
+            )
             for box in image.boxes:
                 box = dict(box, image_id=image_id)
                 label = 0 if self.class_agnostic else box['category_id'] - 1

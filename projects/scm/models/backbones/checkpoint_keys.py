@@ -88,7 +88,17 @@ def convert_timm_keys(
 def convert_conformer_keys(
     state_dict: Mapping[str, Tensor],
 ) -> 'OrderedDict[str, Tensor]':
-    """As :func:`convert_timm_keys`, for a Conformer of its authors."""
+    """Rename a Conformer of its authors to the names of mmpretrain's.
+
+    Their classifiers of 1000 classes are left out.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights.
+
+    Returns:
+        OrderedDict[str, Tensor]: Those that are known renamed, the others as
+        they were.
+    """
     return OrderedDict(
         (_rename(name, _CONFORMER) or name, value)
         for name, value in state_dict.items()

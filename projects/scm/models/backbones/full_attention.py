@@ -178,7 +178,7 @@ def _layer_tokens(layers: Sequence) -> Iterator[list[Tensor]]:
 class LayerSensitivity:
     """How class tokens behind each layer depend on that layer's attention.
 
-    Attributes:
+    Args:
         tokens (list[Tensor]): (B, D) of each layer, after the last norm.
         weights (list[Tensor]): (B, heads, N, N) of each layer, leaves.
         extra_tokens (int): Tokens before the patch tokens.

@@ -193,8 +193,13 @@ class SpatialCalibration(nn.Module):
     ) -> Tensor:
         """Spatial mean of the calibrated S, without making S.
 
+        Args:
+            semantic (Tensor): As for :meth:`forward`, and so are the others.
+            attention (Tensor): F⁰.
+            features (Tensor, optional): What positions are coupled by.
+
         Returns:
-            Tensor: Of what :meth:`forward` gives, (B, C), at least float32.
+            Tensor: Shape (B, C), at least float32.
         """
         gain, _ = _calibrate(self.blocks, semantic, attention, features)
         with torch.autocast(gain.device.type, enabled=False):

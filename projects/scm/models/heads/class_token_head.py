@@ -50,6 +50,11 @@ class AttentionHead(ClassTokenHead):
 
     In the last layer; with a rollout backbone
     (:class:`~projects.scm.models.RolloutViT`), through all of them.
+
+    Args:
+        in_channels (int): Channels D of the tokens.
+        num_classes (int): Classes C.
+        **kwargs: As for :class:`TokenHead`.
     """
 
     def object_map(self, feats: tuple) -> Tensor:
@@ -63,6 +68,11 @@ class PrincipalComponentHead(ClassTokenHead):
 
     A component has no sign of its own. It is turned so that the patches that
     the class token attends to in the last layer are on its positive side.
+
+    Args:
+        in_channels (int): Channels D of the tokens.
+        num_classes (int): Classes C.
+        **kwargs: As for :class:`TokenHead`.
     """
 
     def object_map(self, feats: tuple) -> Tensor:
@@ -86,6 +96,11 @@ class LeGradHead(ClassTokenHead):
     """LeGrad: what the attention of each layer does to its class scores.
 
     Stands on ``LeGradViT`` or ``LeGradTimm``.
+
+    Args:
+        in_channels (int): Channels D of the tokens.
+        num_classes (int): Classes C.
+        **kwargs: As for :class:`TokenHead`.
     """
 
     def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:

@@ -152,7 +152,10 @@ class SCMHead(TSCAMHead):
     ) -> dict:
         """Classification loss on the calibrated semantic map.
 
-        Arguments are those of mmpretrain's ``ClsHead.loss``.
+        Args:
+            feats (tuple[TokenFeatures]): What the backbone returned.
+            data_samples (Sequence[DataSample]): With ``gt_label``.
+            **kwargs: For the loss module.
 
         Returns:
             dict[str, Tensor]: ``loss``, and accuracies with ``cal_acc``.

@@ -19,7 +19,11 @@ class TokenHead(ScoreMapHead):
             the backbone.
         num_classes (int): Classes C.
         **kwargs: ``map_topk``, ``box_cfg`` and others of
-            :class:`ScoreMapHead`, whose errors these are too.
+            :class:`ScoreMapHead`.
+
+    Raises:
+        ValueError: If a number is not positive, or ``box_cfg`` holds what
+            there is not.
     """
 
     def __init__(

@@ -94,7 +94,10 @@ class TriLiteHead(TokenHead):
     ) -> dict:
         """Classes of class token and foreground, none in the background.
 
-        Arguments are those of mmpretrain's ``ClsHead.loss``.
+        Args:
+            feats (tuple[TokenFeatures]): What the backbone returned.
+            data_samples (Sequence[DataSample]): With ``gt_label``.
+            **kwargs: For the loss module.
 
         Returns:
             dict[str, Tensor]: ``loss_cls``, ``loss_fg``, ``loss_bg`` (times

@@ -22,11 +22,17 @@ class TSCAMHead(TokenHead):
     is F ∘ S[c] (*TS-CAM*, ICCV 2021).
 
     Args:
-        in_channels (int): As for :class:`TokenHead`, whose errors these are.
-        num_classes (int): Likewise.
+        in_channels (int): Channels D of the patch tokens, ``embed_dims`` of
+            the backbone.
+        num_classes (int): Classes C.
         attention_layers (int, optional): How many of the backbone's last
             layers F is the sum of. Defaults to None, all K that it gives.
-        **kwargs: As for :class:`TokenHead`.
+        **kwargs: ``map_topk``, ``box_cfg`` and others of
+            :class:`TokenHead`.
+
+    Raises:
+        ValueError: If a number is not positive, or ``box_cfg`` holds what
+            there is not.
     """
 
     def __init__(
@@ -76,6 +82,9 @@ class TSCAMHead(TokenHead):
     def forward_maps(self, feats: tuple) -> tuple[Tensor, Tensor, Tensor]:
         """Logits and what score maps are made of, for all classes.
 
+        Args:
+            feats (tuple[TokenFeatures]): What the backbone returned.
+
         Returns:
             tuple[Tensor, Tensor, Tensor]: Logits (B, C), semantic map
             (B, C, h, w), attention map (B, h, w).
@@ -85,7 +94,15 @@ class TSCAMHead(TokenHead):
         return semantic.mean((2, 3)), semantic, self.attention_map(tokens)
 
     def score_maps(self, feats: tuple, labels: Tensor) -> Tensor:
-        """Score maps F ∘ S of some classes, raw (B, k, h, w)."""
+        """Score maps F ∘ S of some classes.
+
+        Args:
+            feats (tuple[TokenFeatures]): What the backbone returned.
+            labels (Tensor): The classes, int64 (B, k).
+
+        Returns:
+            Tensor: Raw maps, shape (B, k, h, w).
+        """
         tokens = self.pre_logits(feats)
         semantic = self.semantic_map(tokens, labels)
         return semantic * self.attention_map(tokens).unsqueeze(1)
