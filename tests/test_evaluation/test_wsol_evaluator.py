@@ -143,7 +143,7 @@ def test_logs_the_differences_to_another_run(samples, tmp_path, logged):
         item['score_maps'] = torch.zeros_like(item['score_maps'])
     file.write_bytes(pickle.dumps(items[::-1]))
     run(samples, protocol=['scm', 'tscam'], compare_with=str(file))
-    text = logged.text.partition('Differences to earlier, the same 48 ')[2]
+    text = logged.text.partition('Differences to earlier, on the same 48 ')[2]
     mine, theirs = (
         WSOLEvaluator.calculate(maps, 'scm')[0].figures['top1_loc'].value
         for maps in ([sample.to_dict() for sample in samples], items)

@@ -51,7 +51,7 @@ def test_a_second_run_is_never_mixed_with_the_first(tmp_path, results) -> None:
         (out / 'pictures').mkdir()
         (out / 'pictures' / 'v_000000.jpg').touch()
     (out / 'mine.txt').touch()
-    with pytest.raises(FileExistsError, match=r'complete, 1 pictures.*--over'):
+    with pytest.raises(FileExistsError, match=r'complete, 1 picture,.*--over'):
         ResultFolder(out, KINDS, CLASSES, {})
     with ResultFolder(out, [CsvWriter], CLASSES, {}, overwrite=True) as folder:
         folder.add(results[0])
