@@ -2,6 +2,8 @@
 """Checks of arguments."""
 
 import os
+from collections.abc import Mapping
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -54,9 +56,7 @@ def check_flags(**flags: Any) -> None:
     Raises:
         ValueError: Names the argument and its value.
     """
-    for name, value in flags.items():
-        if not isinstance(value, bool | np.bool_):
-            raise ValueError(f'{name}: expected True or False, got {value!r}')
+    _check_kind(flags, bool | np.bool_, 'True or False')
 
 
 def check_paths(**paths: Any) -> None:
@@ -65,6 +65,12 @@ def check_paths(**paths: Any) -> None:
     Raises:
         ValueError: Names the argument and its value.
     """
-    for name, value in paths.items():
-        if not isinstance(value, str | os.PathLike):
-            raise ValueError(f'{name}: expected a path, got {value!r}')
+    _check_kind(paths, str | os.PathLike, 'a path')
+
+
+def _check_kind(
+    arguments: Mapping[str, Any], kind: type | UnionType, expected: str
+) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, kind):
+            raise ValueError(f'{name}: expected {expected}, got {value!r}')

@@ -78,21 +78,22 @@ def _no_metafiles_for_bases() -> Iterator[None]:
     MMEngine does, 0.2 s each time, and goes to the file itself when none of
     them names it, as none names a base.
     """
-    search = getattr(mmengine_config, _SEARCH, None)
-
-    def search_models(package: str, name: str) -> str:
-        if name.startswith('_base_/'):
-            raise ValueError(f'{name} is a base config')
-        return search(package, name)
-
     with _searching:
-        if search is not None:
-            setattr(mmengine_config, _SEARCH, search_models)
+        search = getattr(mmengine_config, _SEARCH, None)
+        if search is None:
+            yield
+            return
+
+        def search_models(package: str, name: str) -> str:
+            if name.startswith('_base_/'):
+                raise ValueError(f'{name} is a base config')
+            return search(package, name)
+
+        setattr(mmengine_config, _SEARCH, search_models)
         try:
             yield
         finally:
-            if search is not None:
-                setattr(mmengine_config, _SEARCH, search)
+            setattr(mmengine_config, _SEARCH, search)
 
 
 def _load_config(file: str | Path) -> Config:
