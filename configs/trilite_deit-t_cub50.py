@@ -15,7 +15,7 @@ optim_wrapper = dict(
         custom_keys={'class_token_classifier': dict(lr_mult=10.0)}
     ),
 )
-param_scheduler = dict(_delete_=True, type='ConstantLR', factor=1.0)
+param_scheduler = []
 train_cfg = dict(max_epochs=25, val_interval=25)
 
 test_pipeline = _base_.test_pipeline

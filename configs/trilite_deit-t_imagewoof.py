@@ -14,7 +14,7 @@ optim_wrapper = dict(
         custom_keys={'class_token_classifier': dict(lr_mult=10.0)}
     ),
 )
-param_scheduler = dict(_delete_=True, type='ConstantLR', factor=1.0)
+param_scheduler = []
 train_cfg = dict(max_epochs=30, val_interval=30)
 
 test_pipeline = _base_.test_pipeline
