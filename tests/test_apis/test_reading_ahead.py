@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from projects.scm.apis.reading_ahead import default_workers, read_ahead
+from projects.scm.apis.reading_ahead import read_ahead
 from projects.scm.apis.sources import Source
 
 NAMES = 'abcdefgh'
@@ -95,4 +95,3 @@ def test_faults_are_no_bad_pictures() -> None:
     with pytest.raises(KeyError):
         list(read_ahead(sources(), read, lambda *_: told.append(1)))
     assert not told
-    assert default_workers() in range(1, 5)

@@ -16,17 +16,24 @@ from projects.scm.structures import normalize_score_map, quantize_score_map
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
+def assert_framed(framed, expected):
+    """These levels, with a frame of zeros."""
+    assert framed.dtype == np.uint8
+    assert framed.flags['C_CONTIGUOUS']
+    assert np.array_equal(framed, np.pad(expected, 1))
+
+
 @settings(deadline=None)
 @given(arrays(np.float64, sizes, elements=st.floats(-1e9, 1e9)))
 def test_raw_levels(score_map):
     expected = quantize_score_map(normalize_score_map(score_map))
-    assert (raw_levels(score_map) == expected).all()
+    assert_framed(raw_levels(score_map), expected)
 
 
 @settings(deadline=None)
 @given(arrays(np.float64, sizes, elements=st.floats(0, 1)))
 def test_unit_levels(score_map):
-    assert (unit_levels(score_map) == quantize_score_map(score_map)).all()
+    assert_framed(unit_levels(score_map), quantize_score_map(score_map))
 
 
 def test_every_pixel_of_real_sizes():
@@ -34,12 +41,17 @@ def test_every_pixel_of_real_sizes():
     for scale in (1e-30, 1e-3, 1.0, 1e12):
         score_map = rng.normal(size=(224, 224)) * scale
         expected = quantize_score_map(normalize_score_map(score_map))
-        assert (raw_levels(score_map) == expected).all()
+        assert_framed(raw_levels(score_map), expected)
+        assert_framed(raw_levels(score_map.T), expected.T)
+        assert_framed(
+            raw_levels(score_map[:, ::2]),
+            quantize_score_map(normalize_score_map(score_map[:, ::2])),
+        )
 
 
 def test_the_range_may_be_all_that_float64_holds_and_no_more():
     widest = np.array([[-8.9e307, 0.0, 8.9e307]])
-    assert raw_levels(widest).tolist() == [[0, 127, 255]]
+    assert raw_levels(widest)[1:-1, 1:-1].tolist() == [[0, 127, 255]]
     with pytest.raises(ValueError, match='overflows'):
         raw_levels([[-9e307, 0.0, 9e307]])
 

@@ -6,6 +6,7 @@ import logging
 import pickle
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -88,6 +89,51 @@ def test_padded_samples_do_not_count(samples):
     evaluator = Evaluator(METRICS.build({'type': 'WSOLEvaluator'}))
     evaluator.process(data_samples=samples + samples[:5])
     assert evaluator.evaluate(len(samples)) == run(samples)
+
+
+@pytest.mark.parametrize('num_workers', [1, 3])
+def test_later_batches_are_evaluated_in_threads(samples, num_workers):
+    """Process returns before they are; figures are the same."""
+    metric = WSOLEvaluator(num_workers=num_workers)
+    threads, gate = set(), threading.Event()
+    record = metric._record
+
+    def waiting_record(sample):
+        threads.add(threading.current_thread())
+        if len(metric.results) >= 8:
+            assert gate.wait(30)
+        return record(sample)
+
+    metric._record = waiting_record
+    dicts = [sample.to_dict() for sample in samples]
+    metric.process({}, dicts[:8])
+    assert len(metric.results) == 8
+    assert threads == {threading.main_thread()}
+    metric.process({}, dicts[8:12])
+    assert len(metric.results) == 8
+    gate.set()
+    for begin in range(12, len(dicts), 4):
+        metric.process({}, dicts[begin : begin + 4])
+    found = metric.evaluate(len(dicts))
+    assert found == run(samples)
+    assert 1 < len(threads) <= 1 + num_workers
+
+
+def test_a_bad_sample_of_a_later_batch_ends_the_test(samples):
+    bad = samples[9].to_dict()
+    del bad['score_maps']
+    dicts = [sample.to_dict() for sample in samples]
+    for last in ([dicts[10:14]] * 2, []):
+        metric = WSOLEvaluator()
+        metric.process({}, dicts[:8])
+
+        def go_on(metric=metric, last=last):
+            for batch in ([dicts[8], bad], *last):
+                metric.process({}, batch)
+            metric.evaluate(len(dicts))
+
+        with pytest.raises(ValueError, match=r'image 9.jpg: .*score_maps'):
+            go_on()
 
 
 def test_calculate(samples, expected):

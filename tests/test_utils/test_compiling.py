@@ -81,3 +81,16 @@ def test_every_compiled_function_goes_this_way(repo) -> None:
             text = file.read_text(encoding='utf-8')
             assert 'from numba import' not in text, file
             assert 'numba.njit' not in text, file
+
+
+def test_functions_without_a_module_compile() -> None:
+    """As those of ``exec``, which somebody else compiles beside ours."""
+    import numba
+
+    from projects.scm.utils.compiling import say_when_compiling
+
+    say_when_compiling()
+    names: dict = {}
+    exec('def more(x): return x + 1', names)
+    names['more'].__module__ = None
+    assert numba.njit(names['more'])(1) == 2

@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Pictures are read in threads while the model works."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,18 +9,6 @@ from typing import TypeVar
 from .sources import OnError, Source
 
 Read = TypeVar('Read')
-
-MAX_WORKERS = 4
-"""Threads that are started where nobody says how many."""
-
-
-def default_workers() -> int:
-    """One thread a core this process may use, at most ``MAX_WORKERS``."""
-    if hasattr(os, 'sched_getaffinity'):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(MAX_WORKERS, cores)
 
 
 def read_ahead(

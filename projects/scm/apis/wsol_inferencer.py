@@ -27,6 +27,7 @@ from projects.scm.models.heads import best_classes
 from projects.scm.structures import Localization, check_box_cfg
 from projects.scm.utils.checks import check_positive
 from projects.scm.utils.config_options import load_if_file
+from projects.scm.utils.workers import default_workers
 from projects.scm.visualization import write_picture
 
 from .backends import AUTO, TORCH, check_backend, choose_backend
@@ -40,7 +41,7 @@ from .choices import (
 from .loading import load_source
 from .pictures import draw_result
 from .progress import with_progress_bar
-from .reading_ahead import default_workers, read_ahead
+from .reading_ahead import read_ahead
 from .results import to_result
 from .sources import (
     FoundInputs,

@@ -165,10 +165,10 @@ def run(args: argparse.Namespace) -> int:
 def _localize(args: argparse.Namespace, items: FoundInputs, out: Path) -> int:
     from projects.scm.apis.outputs import FORMATS as WRITERS
     from projects.scm.apis.outputs import MaskWriter, ResultFolder, VideoWriter
-    from projects.scm.apis.reading_ahead import default_workers
     from projects.scm.apis.sources import RESULT_MARKER, is_video
     from projects.scm.datasets.annotations import read_class_names
     from projects.scm.datasets.annotations.problems import SHOWN
+    from projects.scm.utils.workers import default_workers
 
     writers = [WRITERS[name] for name in dict.fromkeys(args.format)]
     if args.masks:

@@ -24,7 +24,7 @@ from projects.scm.apis.backends import TORCH
 from projects.scm.apis.checkpoints import load_weights
 from projects.scm.apis.loading import load_source
 from projects.scm.apis.progress import with_progress_bar
-from projects.scm.apis.reading_ahead import default_workers, read_ahead
+from projects.scm.apis.reading_ahead import read_ahead
 from projects.scm.apis.sources import (
     FoundInputs,
     OnError,
@@ -33,6 +33,7 @@ from projects.scm.apis.sources import (
     iterate_sources,
 )
 from projects.scm.utils.config_options import read_config
+from projects.scm.utils.workers import default_workers
 from projects.scm.visualization import PRED_COLOR, draw_boxes, write_picture
 
 DEFAULT_SCORE = 0.3

@@ -60,7 +60,8 @@ class _CompilationListener(event.Listener):
     def on_start(self, event: event.Event) -> None:
         """Say it, unless the function is none of ours."""
         function = event.data['dispatcher'].py_func
-        if function.__module__.startswith(f'{_PACKAGE}.'):
+        # Somebody's function may have none, in a notebook for instance.
+        if (function.__module__ or '').startswith(f'{_PACKAGE}.'):
             _say_once('Compiling, once (up to minutes)')
 
     def on_end(self, event: event.Event) -> None:

@@ -4,9 +4,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from projects.scm.structures import coverage_inclusive, iou_inclusive
+from projects.scm.structures.boxes import as_boxes
 
-# The code of an image is the index of its kind.
+# The code of an image is the index of its kind, in error_breakdown_loops too.
 ERROR_KINDS = ('right', 'cls', 'multi_instance', 'part', 'more', 'wrong')
 
 
@@ -30,18 +30,6 @@ def classify_boxes(boxes: ArrayLike, gt_boxes: ArrayLike) -> np.ndarray:
     Returns:
         np.ndarray: (n,) uint8, indices into :data:`ERROR_KINDS`.
     """
-    ious = iou_inclusive(boxes, gt_boxes)
-    of_gt = coverage_inclusive(gt_boxes, boxes).T
-    of_box = coverage_inclusive(boxes, gt_boxes)
-    rows = np.arange(len(ious))
-    best = ious.argmax(axis=1)
-    return np.select(
-        [
-            ious.max(axis=1) > 0.5,
-            (of_gt > 0.3).sum(axis=1) > 1,
-            of_box[rows, best] > 0.5,
-            of_gt[rows, best] >= 0.7,
-        ],
-        [ERROR_KINDS.index(k) for k in ('right', *ERROR_KINDS[2:5])],
-        ERROR_KINDS.index('wrong'),
-    ).astype(np.uint8)
+    from .error_breakdown_loops import kinds_of
+
+    return kinds_of(as_boxes(boxes), as_boxes(gt_boxes))

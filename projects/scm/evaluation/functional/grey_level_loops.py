@@ -22,32 +22,43 @@ def _extremes(values: np.ndarray) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True)
+def _frame(height: int, width: int) -> np.ndarray:
+    """Levels of a map in their frame, of which the frame alone is set."""
+    framed = np.empty((height + 2, width + 2), np.uint8)
+    framed[0] = framed[height + 1] = 0
+    framed[:, 0] = framed[:, width + 1] = 0
+    return framed
+
+
+@njit(cache=True, nogil=True)
 def raw_levels_of(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Grey levels of a map of any range, and how many are none."""
+    """Framed levels of a map of any range, and how many are none."""
     low, high = _extremes(values)
     span = high - low
-    levels = np.empty(values.shape, np.uint8)
+    height, width = values.shape
+    framed = _frame(height, width)
     if not 0 < span < np.inf:
-        return levels, 1
+        return framed, 1
     bad = 0
-    for y in range(values.shape[0]):
-        row, out = values[y], levels[y]
-        for x in range(row.size):
+    for y in range(height):
+        row, out = values[y], framed[y + 1, 1:-1]
+        for x in range(width):
             level = (row[x] - low) / span * 255
             bad += not level >= 0
             out[x] = np.uint8(np.int32(level))
-    return levels, bad
+    return framed, bad
 
 
 @njit(cache=True, nogil=True)
 def unit_levels_of(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Grey levels of a map in [0, 1], and how many pixels leave it."""
-    levels = np.empty(values.shape, np.uint8)
+    """Framed levels of a map in [0, 1], and how many pixels leave it."""
+    height, width = values.shape
+    framed = _frame(height, width)
     bad = 0
-    for y in range(values.shape[0]):
-        row, out = values[y], levels[y]
-        for x in range(row.size):
+    for y in range(height):
+        row, out = values[y], framed[y + 1, 1:-1]
+        for x in range(width):
             value = row[x]
             bad += not ((value >= 0) & (value <= 1))
             out[x] = np.uint8(np.int32(value * 255))
-    return levels, bad
+    return framed, bad

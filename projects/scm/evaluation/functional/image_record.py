@@ -1,9 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Reduce the score maps, or the box, of an image to a few hundred numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,15 +18,11 @@ from projects.scm.structures import (
     resize_score_map,
 )
 
-from .contours import survey
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .grey_levels import raw_levels
 from .plan import EvaluationPlan
 from .protocols import Measure
-from .threshold_boxes import CutBoxes, boxes_at_cuts, threshold_cuts
-
-if TYPE_CHECKING:
-    from .contours.terrain import Terrain
+from .threshold_boxes import CutBoxes
 
 
 @dataclass
@@ -117,83 +113,69 @@ def _all_or_none(
     return not without
 
 
-class _FoundBoxes:
-    """Boxes found in an image, and their overlaps, each computed once."""
+class _Look(NamedTuple):
+    """Boxes of a class beside the true ones, at a protocol's thresholds.
 
-    def __init__(self, plan: EvaluationPlan, gt_boxes: np.ndarray) -> None:
-        self.plan = plan
-        self.gt_boxes = gt_boxes
-        self._memory: dict[tuple, Any] = {}
+    At the T of the grid, the e that were given, and Otsu's.
+    """
 
-    def _once(self, make: Callable[..., Any], *key: Any) -> Any:
-        entry = (make.__name__, *key)
-        if entry not in self._memory:
-            self._memory[entry] = make(*key)
-        return self._memory[entry]
-
-    def _found(
-        self, label: int, interpolation: str, contours: str
-    ) -> CutBoxes:
-        """Rectangles at all thresholds of the plan, and last at Otsu's."""
-        raise NotImplementedError
-
-    def boxes(self, label: int, index: int, contours: str) -> CutBoxes:
-        """Boxes of a class at the thresholds of a protocol of the plan."""
-        protocol = self.plan.protocols[index]
-        found = self._once(
-            self._found, label, protocol.interpolation, contours
-        )
-        place = found.place[self.plan.columns[index]]
-        return found._replace(place=place).finish(
-            self.plan.frame_size_wh,
-            clamp=protocol.clamp,
-            empty_box=protocol.empty_box,
-        )
-
-    def _ious(self, label: int, index: int, contours: str) -> np.ndarray:
-        return self.boxes(label, index, contours).best_iou(self.gt_boxes)
-
-    def ious(self, label: int, index: int, contours: str) -> np.ndarray:
-        """(T + e + 1,) best IoU of these boxes with a ground truth box."""
-        return self._once(self._ious, label, index, contours)
+    ious: np.ndarray  # (T + e + 1,) float64, best IoU with a true box
+    kinds: np.ndarray  # (T + e + 1,) uint8, error kinds of the largest box
 
 
-class _MapBoxes(_FoundBoxes):
-    """Boxes of the score maps of an image."""
+#: By class and interpolation, protocols by index, contours, and for what.
+_Wanted = Mapping[tuple[int, str], Mapping[tuple[int, str], Measure]]
+
+
+class _MapBoxes:
+    """Boxes of the score maps of an image; each map is searched once."""
 
     def __init__(
         self,
         plan: EvaluationPlan,
         maps: Mapping[int, np.ndarray],
+        wanted: _Wanted,
         gt_boxes: np.ndarray,
     ) -> None:
-        super().__init__(plan, gt_boxes)
+        self.plan = plan
         self.maps = maps
+        self.wanted = wanted
+        self.gt_boxes = gt_boxes.astype(np.float64)
+        self._looks: dict[tuple[int, int, str], _Look] = {}
 
-    def _searched(
-        self, label: int, interpolation: str
-    ) -> tuple['np.ndarray | Terrain', np.ndarray]:
-        """What to search, and the cuts at which, for any contours."""
-        levels = raw_levels(
+    def look(self, label: int, index: int, contours: str) -> _Look:
+        """See the boxes of a class as a protocol of the plan sees them."""
+        if (label, index, contours) not in self._looks:
+            self._search(label, self.plan.protocols[index].interpolation)
+        return self._looks[label, index, contours]
+
+    def _search(self, label: int, interpolation: str) -> None:
+        from .image_record_loops import look_at_map
+
+        wanted = tuple(self.wanted[label, interpolation])
+        framed = raw_levels(
             resize_score_map(
                 self.maps[label], self.plan.frame_size_wh, interpolation
             )
         )
-        thresholds = self.plan.shared_thresholds[interpolation]
-        cuts = threshold_cuts(levels, thresholds)
-        cuts = np.append(cuts, otsu_cut(levels))
-        if interpolation in self.plan.searched_twice:
-            return survey(levels), cuts
-        return levels, cuts
+        ious, kinds = look_at_map(
+            framed,
+            self.plan.shared_thresholds[interpolation],
+            otsu_cut(framed[1:-1, 1:-1]),
+            self.plan.looks(wanted),
+            self.gt_boxes,
+        )
+        begin = 0
+        for index, contours in wanted:
+            first, last = self.plan.columns[index]
+            end = begin + last - first + 1
+            self._looks[label, index, contours] = _Look(
+                ious[begin:end], kinds[begin:end]
+            )
+            begin = end
 
-    def _found(
-        self, label: int, interpolation: str, contours: str
-    ) -> CutBoxes:
-        levels, cuts = self._once(self._searched, label, interpolation)
-        return boxes_at_cuts(levels, cuts, contours)
 
-
-class _GivenBox(_FoundBoxes):
+class _GivenBox:
     """The box that a detector found, the same for all classes and cuts."""
 
     def __init__(
@@ -202,19 +184,24 @@ class _GivenBox(_FoundBoxes):
         box: np.ndarray | None,
         gt_boxes: np.ndarray,
     ) -> None:
-        super().__init__(plan, gt_boxes)
+        self.plan = plan
         self.found = np.empty((0, 4), np.int64) if box is None else box[None]
+        self.gt_boxes = gt_boxes
 
-    def _found(
-        self, label: int, interpolation: str, contours: str
-    ) -> CutBoxes:
+    def look(self, label: int, index: int, contours: str) -> _Look:
+        """See the boxes of a class as a protocol of the plan sees them."""
         del label, contours
-        cuts = len(self.plan.shared_thresholds[interpolation]) + 1
-        return CutBoxes(
-            self.found,
-            np.array([0, len(self.found)]),
-            np.zeros(cuts, np.int64),
+        protocol = self.plan.protocols[index]
+        first, last = self.plan.columns[index]
+        place = np.zeros(last - first + 1, np.int64)
+        offsets = np.array([0, len(self.found)])
+        boxes = CutBoxes(self.found, offsets, place).finish(
+            self.plan.frame_size_wh,
+            clamp=protocol.clamp,
+            empty_box=protocol.empty_box,
         )
+        kinds = classify_boxes(boxes.boxes, self.gt_boxes)
+        return _Look(boxes.best_iou(self.gt_boxes), kinds[place])
 
 
 def record_image(
@@ -262,18 +249,21 @@ def record_image(
     )
     labels = [int(label) for label in map_labels]
     maps = _check_maps(maps, labels, name)
-    for protocol in plan.protocols:
-        for measure in protocol.measures:
-            for label in _classes(measure, record.gt_label, ranked):
-                if label not in labels:
-                    raise ValueError(
-                        f'{name}: score_map_labels: no map of class {label}, '
-                        f'only of {labels}; {measure.name} of protocol '
-                        f'{protocol.name} looks at it (map_topk of '
-                        'model.head)'
-                    )
+    wanted = _wanted_looks(plan, record.gt_label, ranked)
+    for (label, _), looks in wanted.items():
+        if label not in labels:
+            (index, _), measure = next(iter(looks.items()))
+            raise ValueError(
+                f'{name}: score_map_labels: no map of class {label}, only of '
+                f'{labels}; {measure.name} of protocol '
+                f'{plan.protocols[index].name} looks at it (map_topk of '
+                'model.head)'
+            )
     found = _MapBoxes(
-        plan, dict(zip(labels, maps, strict=True)), record.gt_boxes
+        plan,
+        dict(zip(labels, maps, strict=True)),
+        wanted,
+        record.gt_boxes,
     )
     return _fill_record(record, plan, found, ranked)
 
@@ -405,7 +395,7 @@ def _start_record(
 def _fill_record(
     record: ImageRecord,
     plan: EvaluationPlan,
-    found: _FoundBoxes,
+    found: _MapBoxes | _GivenBox,
     ranked: list[int] | None,
 ) -> ImageRecord:
     """Add what was found."""
@@ -458,33 +448,45 @@ def _classes(
     return classes
 
 
+def _wanted_looks(
+    plan: EvaluationPlan, gt_label: int, ranked: list[int] | None
+) -> _Wanted:
+    """What is looked at in an image."""
+    wanted: dict[tuple[int, str], dict[tuple[int, str], Measure]] = {}
+    for index, protocol in enumerate(plan.protocols):
+        for measure in protocol.measures:
+            for label in _classes(measure, gt_label, ranked):
+                looks = wanted.setdefault((label, protocol.interpolation), {})
+                looks.setdefault((index, measure.contours), measure)
+                if measure.needs_class and ranked[0] == gt_label:
+                    looks.setdefault((index, 'largest'), measure)
+    return wanted
+
+
 def _best_ious(
     measure: Measure,
     index: int,
-    found: _FoundBoxes,
+    found: _MapBoxes | _GivenBox,
     gt_label: int,
     ranked: list[int] | None,
 ) -> np.ndarray:
     """(T + e + 1,) best IoU at each threshold; -1 where the class is wrong."""
     classes = _classes(measure, gt_label, ranked)
     if not classes:
-        return np.full(len(found.plan.columns[index]), -1.0)
-    return np.max(
-        [found.ious(label, index, measure.contours) for label in classes],
-        axis=0,
-    )
+        first, last = found.plan.columns[index]
+        return np.full(last - first + 1, -1.0)
+    ious = [found.look(c, index, measure.contours).ious for c in classes]
+    return ious[0] if len(ious) == 1 else np.max(ious, axis=0)
 
 
 def _error_kinds(
     index: int,
-    found: _FoundBoxes,
+    found: _MapBoxes | _GivenBox,
     gt_label: int,
     ranked: list[int],
 ) -> np.ndarray:
     """(T + e + 1,) uint8, error kinds of the predicted class's box."""
     if ranked[0] != gt_label:
-        wrong = ERROR_KINDS.index('cls')
-        return np.full(len(found.plan.columns[index]), wrong, np.uint8)
-    boxes = found.boxes(gt_label, index, 'largest')
-    kinds = classify_boxes(boxes.boxes, found.gt_boxes)
-    return kinds[boxes.offsets[boxes.place]]
+        first, last = found.plan.columns[index]
+        return np.full(last - first + 1, ERROR_KINDS.index('cls'), np.uint8)
+    return found.look(gt_label, index, 'largest').kinds

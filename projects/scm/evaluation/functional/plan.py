@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from projects.scm.structures import CONTOURS
 from projects.scm.utils.checks import check_numbers, check_positive
 
 from .protocols import Protocol, get_protocol
+from .threshold_boxes import NO_LIMIT
 from .thresholds import ThresholdChoice
 
 ProtocolSpec = str | Mapping[str, Any] | Protocol
@@ -169,32 +171,49 @@ class EvaluationPlan:
             shared.setdefault(protocol.interpolation, []).append(
                 self.thresholds(index)
             )
-        return {kind: np.concatenate(parts) for kind, parts in shared.items()}
+        return {
+            kind: np.concatenate(parts, dtype=np.float64)
+            for kind, parts in shared.items()
+        }
 
     @cached_property
-    def searched_twice(self) -> frozenset[str]:
-        """Interpolations whose maps are searched for both kinds of contours.
-
-        One search can then share with the other what it finds in a map.
-        """
-        kinds: dict[str, set[str]] = {}
-        for protocol in self.protocols:
-            kinds.setdefault(protocol.interpolation, set()).update(
-                measure.contours for measure in protocol.measures
-            )
-        return frozenset(kind for kind, of in kinds.items() if len(of) > 1)
-
-    @cached_property
-    def columns(self) -> list[np.ndarray]:
-        """Of each protocol (T + e + 1,) places among the shared thresholds.
-
-        The last one is -1, for Otsu's threshold behind all others.
-        """
+    def columns(self) -> list[tuple[int, int]]:
+        """Of each protocol, where its own are among the shared thresholds."""
         used = dict.fromkeys(self.shared_thresholds, 0)
         columns = []
         for index, protocol in enumerate(self.protocols):
             begin = used[protocol.interpolation]
             end = begin + len(self.thresholds(index))
             used[protocol.interpolation] = end
-            columns.append(np.append(np.arange(begin, end), -1))
+            columns.append((begin, end))
         return columns
+
+    def looks(self, wanted: tuple[tuple[int, str], ...]) -> np.ndarray:
+        """Rows for :func:`~.image_record_loops.look_at_map`.
+
+        Args:
+            wanted (tuple): Protocols, by index, and contours.
+
+        Returns:
+            np.ndarray: One int64 row for each.
+        """
+        if wanted not in self._looks:
+            self._looks[wanted] = np.array([self._look(*w) for w in wanted])
+        return self._looks[wanted]
+
+    @cached_property
+    def _looks(self) -> dict[tuple[tuple[int, str], ...], np.ndarray]:
+        return {}
+
+    def _look(self, index: int, contours: str) -> list[int]:
+        protocol = self.protocols[index]
+        width, height = (
+            self.frame_size_wh if protocol.clamp else (NO_LIMIT, NO_LIMIT)
+        )
+        return [
+            CONTOURS.index(contours),
+            *self.columns[index],
+            width - 1,
+            height - 1,
+            *protocol.empty_box,
+        ]

@@ -10,29 +10,10 @@ from projects.scm.utils.compiling import njit
 
 
 @njit(cache=True, nogil=True)
-def distinct_cuts(cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts that differ, falling, and the place of each cut among them."""
-    places = np.zeros(256, np.int64)
-    for cut in cuts:
-        places[cut] = 1
-    count = 0
-    falling = np.empty(256, np.int64)
-    for cut in range(255, -1, -1):
-        if places[cut]:
-            falling[count], places[cut] = cut, count
-            count += 1
-    place = np.empty(cuts.size, np.int64)
-    for i in range(cuts.size):
-        place[i] = places[cuts[i]]
-    return falling[:count].copy(), place
-
-
-@njit(cache=True, nogil=True)
 def finished(
     boxes: np.ndarray,
     offsets: np.ndarray,
-    last_x: int,
-    last_y: int,
+    last_xy: tuple[int, int],
     empty_box: tuple[int, int, int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes with limited far corners, and a box where there is none."""
@@ -49,8 +30,27 @@ def finished(
         for j in range(begin, end):
             box, source = result[places[i] + j - begin], boxes[j]
             box[0], box[1] = source[0], source[1]
-            box[2], box[3] = min(source[2], last_x), min(source[3], last_y)
+            box[2], box[3] = (
+                min(source[2], last_xy[0]),
+                min(source[3], last_xy[1]),
+            )
     return result, places
+
+
+@njit(cache=True, nogil=True)
+def overlap(box: np.ndarray, gt_box: np.ndarray) -> tuple[float, float, float]:
+    """Pixels that inclusive boxes share, those of the first, of the second."""
+    x0, y0 = float(box[0]), float(box[1])
+    x1, y1 = float(box[2]), float(box[3])
+    a, b, c, d = gt_box
+    shared = max(min(x1, c) - max(x0, a) + 1, 0.0) * max(
+        min(y1, d) - max(y0, b) + 1, 0.0
+    )
+    return (
+        shared,
+        max(x1 - x0 + 1, 0.0) * max(y1 - y0 + 1, 0.0),
+        max(c - a + 1, 0.0) * max(d - b + 1, 0.0),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -61,16 +61,9 @@ def best_ious(
     best = np.zeros(offsets.size - 1, np.float64)
     for i in range(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1]):
-            x0, y0 = float(boxes[j, 0]), float(boxes[j, 1])
-            x1, y1 = float(boxes[j, 2]), float(boxes[j, 3])
-            area = max(x1 - x0 + 1, 0.0) * max(y1 - y0 + 1, 0.0)
             for k in range(gt_boxes.shape[0]):
-                a, b, c, d = gt_boxes[k]
-                shared = max(min(x1, c) - max(x0, a) + 1, 0.0) * max(
-                    min(y1, d) - max(y0, b) + 1, 0.0
-                )
-                of_gt = max(c - a + 1, 0.0) * max(d - b + 1, 0.0)
-                union = area + of_gt - shared
+                shared, of_box, of_gt = overlap(boxes[j], gt_boxes[k])
+                union = of_box + of_gt - shared
                 if union > 0:
                     best[i] = max(best[i], shared / union)
     return best

@@ -3,18 +3,14 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from projects.scm.structures import CONTOURS
 
-from .contours import boxes_at_falling_cuts
-from .grey_levels import unit_levels
-
-if TYPE_CHECKING:
-    from .contours.terrain import Terrain
+from .grey_levels import frame_levels, unit_levels
 
 NO_LIMIT = 1 << 40
 
@@ -53,8 +49,7 @@ class CutBoxes(NamedTuple):
         boxes, offsets = finished(
             self.boxes,
             self.offsets,
-            int(width) - 1,
-            int(height) - 1,
+            (int(width) - 1, int(height) - 1),
             tuple(int(corner) for corner in empty_box),
         )
         return CutBoxes(boxes, offsets, self.place)
@@ -70,12 +65,23 @@ class CutBoxes(NamedTuple):
         """
         from .threshold_box_loops import best_ious
 
-        best = best_ious(
-            self.boxes,
-            self.offsets,
-            np.asarray(gt_boxes, np.float64).reshape(-1, 4),
+        gt_boxes = np.asarray(gt_boxes, np.float64).reshape(-1, 4)
+        return best_ious(self.boxes, self.offsets, gt_boxes)[self.place]
+
+
+def _check_thresholds(thresholds: ArrayLike) -> np.ndarray:
+    thresholds = np.asarray(thresholds, dtype=np.float64, order='C')
+    if thresholds.ndim != 1 or thresholds.size == 0:
+        raise ValueError(
+            'thresholds: expected shape (n,), n at least 1, got '
+            f'{thresholds.shape}'
         )
-        return best[self.place]
+    if not ((thresholds >= 0) & (thresholds <= 1)).all():
+        raise ValueError(
+            'thresholds: expected numbers from 0 to 1, got '
+            f'{thresholds.min()} to {thresholds.max()}'
+        )
+    return thresholds
 
 
 def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
@@ -92,28 +98,24 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
     Raises:
         ValueError: If a threshold lies outside [0, 1].
     """
-    thresholds = np.asarray(thresholds, dtype=np.float64)
-    if thresholds.ndim != 1 or thresholds.size == 0:
+    cuts = _check_thresholds(thresholds) * int(levels.max())
+    return cuts.astype(np.int64)
+
+
+def _check_contours(contours: str) -> None:
+    if contours not in CONTOURS:
         raise ValueError(
-            'thresholds: expected shape (n,), n at least 1, got '
-            f'{thresholds.shape}'
+            f'contours: expected one of {CONTOURS}, got {contours!r}'
         )
-    if not ((thresholds >= 0) & (thresholds <= 1)).all():
-        raise ValueError(
-            'thresholds: expected numbers from 0 to 1, got '
-            f'{thresholds.min()} to {thresholds.max()}'
-        )
-    return (thresholds * int(levels.max())).astype(np.int64)
 
 
 def boxes_at_cuts(
-    levels: 'np.ndarray | Terrain', cuts: np.ndarray, contours: str = 'largest'
+    levels: np.ndarray, cuts: np.ndarray, contours: str = 'largest'
 ) -> CutBoxes:
     """Bounding rectangles of the contours of ``levels > cut``.
 
     Args:
-        levels (np.ndarray | Terrain): (h, w) uint8, or their terrain, so
-            that several searches of a map share it.
+        levels (np.ndarray): (h, w) uint8.
         cuts (np.ndarray): (n,) int64 in [0, 255], in any order.
         contours (str): ``'largest'``: one box a cut, of the contour with the
             largest area; ``'all'``: the boxes of all contours, holes
@@ -126,22 +128,30 @@ def boxes_at_cuts(
     Raises:
         ValueError: If ``levels`` or ``contours`` is not as described.
     """
-    if contours not in CONTOURS:
-        raise ValueError(
-            f'contours: expected one of {CONTOURS}, got {contours!r}'
-        )
-    from .threshold_box_loops import distinct_cuts
+    _check_contours(contours)
+    from .contours.searching import search_cuts
 
-    if isinstance(levels, np.ndarray) and (
-        levels.ndim != 2 or levels.dtype != np.uint8
-    ):
+    if levels.ndim != 2 or levels.dtype != np.uint8:
         raise ValueError(
             'levels: expected uint8 of shape (h, w), got '
             f'{levels.dtype} of shape {levels.shape}'
         )
-    falling, place = distinct_cuts(cuts)
-    boxes, offsets = boxes_at_falling_cuts(levels, falling, contours)
-    return CutBoxes(boxes, offsets, place)
+    return _chosen(
+        search_cuts(frame_levels(levels), cuts, *_flags(contours)), contours
+    )
+
+
+def _flags(contours: str) -> tuple[bool, bool]:
+    """What a compiled search shall look for."""
+    return contours == 'largest', contours == 'all'
+
+
+def _chosen(found: tuple[np.ndarray, ...], contours: str) -> CutBoxes:
+    """What a compiled search has found."""
+    place, boxes, offsets, all_boxes, all_offsets = found
+    if contours == 'largest':
+        return CutBoxes(boxes, offsets, place)
+    return CutBoxes(all_boxes, all_offsets, place)
 
 
 def boxes_at_thresholds(
@@ -180,14 +190,18 @@ def boxes_at_thresholds(
         ValueError: If the map is not 2-d, holds NaN or leaves [0, 1], or a
             threshold leaves [0, 1].
     """
-    levels = unit_levels(score_map)
-    found = boxes_at_cuts(
-        levels, threshold_cuts(levels, thresholds), contours
-    ).finish(levels.shape[::-1], clamp=clamp, empty_box=empty_box)
+    _check_contours(contours)
+    from .contours.searching import search_thresholds
+
+    framed = unit_levels(score_map)
+    height, width = framed.shape
+    found = search_thresholds(
+        framed, _check_thresholds(thresholds), -1, *_flags(contours)
+    )
+    boxes, offsets, place = _chosen(found, contours).finish(
+        (width - 2, height - 2), clamp=clamp, empty_box=empty_box
+    )
     if contours == 'largest':
-        return found.boxes[found.place]
-    pieces = [
-        found.boxes[begin:end]
-        for begin, end in pairwise(found.offsets.tolist())
-    ]
-    return [pieces[i] for i in found.place.tolist()]
+        return boxes[place]
+    pieces = [boxes[begin:end] for begin, end in pairwise(offsets.tolist())]
+    return [pieces[i] for i in place.tolist()]

@@ -3,7 +3,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,12 @@ from projects.scm.evaluation.functional.plan import (
     ThresholdSpec,
 )
 from projects.scm.utils import load_test_run
-from projects.scm.utils.checks import check_paths
+from projects.scm.utils.checks import check_paths, check_positive
+from projects.scm.utils.workers import (
+    OrderedWork,
+    default_workers,
+    ordered_map,
+)
 
 from .samples import (
     ClassifiedImage,
@@ -68,6 +73,10 @@ class WSOLEvaluator(BaseMetric):
     of an image, of whatever category, stands for the maps of all classes, as
     in PSOL. There is no threshold to choose then.
 
+    Images of the first batch are evaluated at once, so that what is wrong with
+    a set or a model ends the test there. Later ones are evaluated in threads
+    while the model goes on with the next batch.
+
     Args:
         protocol (str | dict | Sequence): ``'scm'``, ``'wsoleval'``,
             ``'tscam'``, a dict that overrides fields of one of them
@@ -92,6 +101,8 @@ class WSOLEvaluator(BaseMetric):
         compare_with (str, optional): The file that ``tools/test.py --out``
             wrote for another run on the same images. A second table has the
             differences to it, with intervals. Defaults to None.
+        num_workers (int, optional): Threads that evaluate. Defaults to
+            None: one a core, at most four.
         collect_device (str): See ``BaseMetric``. Defaults to ``'cpu'``.
         prefix (str, optional): Replaces ``wsol``. Defaults to None.
         collect_dir (str, optional): See ``BaseMetric``. Defaults to None.
@@ -113,6 +124,7 @@ class WSOLEvaluator(BaseMetric):
         frame_size: int | Sequence[int] = 224,
         classifier_results: str | None = None,
         compare_with: str | None = None,
+        num_workers: int | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
@@ -148,6 +160,10 @@ class WSOLEvaluator(BaseMetric):
         )
         self.plan.check_source(given_boxes=classifier_results is not None)
         self.threshold_file = threshold_file
+        if num_workers is None:
+            num_workers = default_workers()
+        check_positive(num_workers=num_workers)
+        self.work: OrderedWork[ImageRecord] = OrderedWork(num_workers)
 
     @property
     def split(self) -> str | None:
@@ -164,8 +180,10 @@ class WSOLEvaluator(BaseMetric):
         """What ``compare_with`` holds, by file names without folders."""
         found = defaultdict(list)
         try:
-            for sample in load_test_run(self.compare_with):
-                record = record_sample(self.plan, sample)
+            for record in ordered_map(
+                partial(record_sample, self.plan),
+                load_test_run(self.compare_with),
+            ):
                 found[Path(record.name).name].append(record)
         except ValueError as error:
             raise ValueError(f'{self.compare_with}: {error}') from error
@@ -184,23 +202,48 @@ class WSOLEvaluator(BaseMetric):
         Raises:
             ValueError: If a field is missing or wrong; the message names the
                 image and the field. If some images have boxes and others do
-                not.
+                not. What is wrong with an image of the batch before may be
+                said here, and with one of the last in :meth:`evaluate`.
         """
         if not self.results:
             for choice in self.plan.choices:
                 choice.check_split(self.split)
+            for sample in data_samples:
+                self._keep(self._record(sample))
+            return
         for sample in data_samples:
-            if self.classifier_results is None:
-                record = record_sample(self.plan, sample)
-            else:
-                record = record_detection(
-                    self.plan, sample, self.classified_images
-                )
-            # Now, and not when hours of testing are over.
-            self._check_boxes(record)
-            if self.compare_with is not None:
-                self._check_other_run(record)
-            self.results.append(record)
+            self.work.submit(self._record, sample)
+        for record in self.work.results(most_waiting=len(data_samples)):
+            self._keep(record)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Wait for the last images, and compute the figures of all.
+
+        Args:
+            size (int): Images of the data set.
+
+        Returns:
+            dict[str, float]: ``wsol/<protocol>/<figure>``.
+
+        Raises:
+            ValueError: See :meth:`process` and :meth:`compute_metrics`.
+        """
+        for record in self.work.results():
+            self._keep(record)
+        return super().evaluate(size)
+
+    def _record(self, sample: Mapping[str, Any]) -> ImageRecord:
+        """Reduce a sample to numbers; called in threads."""
+        if self.classifier_results is None:
+            return record_sample(self.plan, sample)
+        return record_detection(self.plan, sample, self.classified_images)
+
+    def _keep(self, record: ImageRecord) -> None:
+        """Check a record now, and not when hours of testing are over."""
+        self._check_boxes(record)
+        if self.compare_with is not None:
+            self._check_other_run(record)
+        self.results.append(record)
 
     def compute_metrics(self, results: list[ImageRecord]) -> dict[str, float]:
         """Compute and log the figures of all images.
@@ -308,5 +351,5 @@ class WSOLEvaluator(BaseMetric):
             protocol, threshold, iou_thresholds, frame_size
         )
         return summarize(
-            plan, [record_sample(plan, sample) for sample in samples]
+            plan, list(ordered_map(partial(record_sample, plan), samples))
         )

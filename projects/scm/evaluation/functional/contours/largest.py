@@ -18,7 +18,7 @@ from .component_sweep import (
 )
 from .hill_forest import HillForest, component_of
 from .hills import Hills, first_pixel
-from .terrain import Terrain, survey_padded
+from .terrain import Terrain
 
 # Steps to the 8 neighbours, clockwise on the screen from the right one.
 STEP_X = np.array([1, 1, 0, -1, -1, -1, 0, 1])
@@ -290,11 +290,3 @@ def largest_contours(
             box[X1], box[Y1] = found[X1], found[Y1]
             at += 1
     return boxes, offsets
-
-
-@njit(cache=True, nogil=True)
-def largest_contours_of(
-    padded: np.ndarray, turned: np.ndarray, cuts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same of a padded map and its transpose, surveyed on the way."""
-    return largest_contours(survey_padded(padded, turned), cuts)

@@ -23,7 +23,7 @@ from .component_sweep import (
 from .hill_forest import HillForest, component_of, grow_forest
 from .hills import Hills, find_hills
 from .largest import column_tops, row_tops, spans
-from .terrain import Terrain, survey_padded
+from .terrain import Terrain
 
 
 @njit(cache=True, nogil=True)
@@ -237,11 +237,3 @@ def all_contours(
                 box[X0], box[Y0] = found[X0] - 2, found[Y0] - 2
                 box[X1], box[Y1] = found[X1] + 1, found[Y1] + 1
     return boxes, offsets
-
-
-@njit(cache=True, nogil=True)
-def all_contours_of(
-    padded: np.ndarray, turned: np.ndarray, cuts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same of a padded map and its transpose, surveyed on the way."""
-    return all_contours(survey_padded(padded, turned), cuts)

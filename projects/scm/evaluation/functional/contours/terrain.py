@@ -24,8 +24,9 @@ class Terrain(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def survey_padded(levels: np.ndarray, turned: np.ndarray) -> Terrain:
-    """See :class:`Terrain`; the transpose is given."""
+def survey(levels: np.ndarray) -> Terrain:
+    """See :class:`Terrain`."""
+    turned = levels.T.copy()
     row_turns, column_turns = find_turns(turned), find_turns(levels)
     hills = find_hills(levels, row_turns, False)
     return Terrain(

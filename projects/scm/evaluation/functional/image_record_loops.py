@@ -1,0 +1,71 @@
+# Copyright (c) SCM-WSOL contributors. All rights reserved.
+"""The loop of :mod:`.image_record`, compiled."""
+
+import numpy as np
+
+from projects.scm.utils.compiling import njit
+
+from .contours.searching import search_thresholds
+from .error_breakdown_loops import kinds_of
+from .threshold_box_loops import best_ious, finished
+
+#: Fields of a look: the contours (0: the largest, 1: all), which of the
+#: thresholds, the last column and row of a corner, the box of an empty map.
+CONTOURS, BEGIN, END, LAST_X, LAST_Y, EMPTY_BOX = range(6)
+LOOK_FIELDS = EMPTY_BOX + 4
+
+
+@njit(cache=True, nogil=True)
+def look_at_map(
+    framed: np.ndarray,
+    thresholds: np.ndarray,
+    otsu_cut: int,
+    looks: np.ndarray,
+    gt_boxes: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare the boxes of a map with true boxes, in several ways at once.
+
+    Args:
+        framed (np.ndarray): (h + 2, w + 2) uint8, levels with a frame of 0.
+        thresholds (np.ndarray): (n,) float64 in [0, 1].
+        otsu_cut (int): In [0, 255], at which every look ends.
+        looks (np.ndarray): (l, LOOK_FIELDS) int64.
+        gt_boxes (np.ndarray): (g, 4) float64, inclusive.
+
+    Returns:
+        tuple: One behind the other, for each look the float64 best IoU at
+        each of its thresholds and at Otsu's; and uint8 error kinds there,
+        which mean nothing where all contours are looked at.
+    """
+    largest = (looks[:, CONTOURS] == 0).any()
+    every = (looks[:, CONTOURS] == 1).any()
+    place, boxes, offsets, all_boxes, all_offsets = search_thresholds(
+        framed, thresholds, otsu_cut, largest, every
+    )
+    total = (looks[:, END] - looks[:, BEGIN] + 1).sum()
+    ious = np.empty(total, np.float64)
+    kinds = np.empty(total, np.uint8)
+    at = 0
+    for look in looks:
+        own, starts = boxes, offsets
+        if look[CONTOURS] == 1:
+            own, starts = all_boxes, all_offsets
+        own, starts = finished(
+            own,
+            starts,
+            (look[LAST_X], look[LAST_Y]),
+            (
+                look[EMPTY_BOX],
+                look[EMPTY_BOX + 1],
+                look[EMPTY_BOX + 2],
+                look[EMPTY_BOX + 3],
+            ),
+        )
+        best = best_ious(own, starts, gt_boxes)
+        kind = kinds_of(own[starts[:-1]], gt_boxes)
+        for i in range(look[BEGIN], look[END]):
+            ious[at], kinds[at] = best[place[i]], kind[place[i]]
+            at += 1
+        ious[at], kinds[at] = best[place[-1]], kind[place[-1]]
+        at += 1
+    return ious, kinds
