@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from literal_loop import loop_iou, loop_kind
 
 from projects.scm.evaluation.functional import ERROR_KINDS, classify_boxes
+from projects.scm.structures import iou_inclusive
 
 ONE = [[0, 0, 99, 99]]
 TWO = [[0, 0, 49, 99], [50, 0, 99, 99]]
@@ -54,3 +55,11 @@ def test_against_the_loop(boxes, gt_boxes):
     for code, one in zip(found, boxes, strict=True):
         ious = loop_iou(np.array([one]), np.array(gt_boxes))[0]
         assert ERROR_KINDS[code] == loop_kind(one, gt_boxes, ious, True)
+
+
+def test_of_two_best_boxes_the_first_decides():
+    """IoU 0.25 with both; one lies in the box, one holds most of it."""
+    box, small, large = [20, 20, 29, 29], [20, 20, 24, 24], [10, 24, 29, 33]
+    assert iou_inclusive([box], [small, large]).tolist() == [[0.25, 0.25]]
+    for gt_boxes, kind in (((small, large), 'more'), ((large, small), 'part')):
+        assert ERROR_KINDS[classify_boxes([box], gt_boxes)[0]] == kind
