@@ -13,6 +13,7 @@ from projects.scm.evaluation.functional import (
     record_image,
     summarize,
 )
+from projects.scm.evaluation.functional.threshold_boxes import NO_LIMIT
 
 
 def test_presets_differ_as_published():
@@ -149,12 +150,22 @@ class TestPlan:
             'bicubic': 1000,
         }
         for index, protocol in enumerate(plan.protocols):
-            columns = plan.columns[index]
-            assert columns[-1] == -1
-            assert (
-                shared[protocol.interpolation][columns[:-1]]
-                == plan.thresholds(index)
-            ).all()
+            own = shared[protocol.interpolation][slice(*plan.columns[index])]
+            assert (own == plan.thresholds(index)).all()
+            assert plan.num_columns(index) == len(own) + 1
+
+    def test_looks(self):
+        """Contours, columns, last corner, empty box."""
+        plan = EvaluationPlan.build(
+            ['scm', 'wsoleval', 'tscam'], frame_size=(300, 200)
+        )
+        wanted = ((2, 'largest'), (0, 'all'), (1, 'all'))
+        largest, *every = plan.looks(wanted).tolist()
+        assert largest == [0, 100, 201, NO_LIMIT - 1, NO_LIMIT - 1, 0, 0, 1, 1]
+        assert every == [
+            [1, 0, 100, 299, 199, 0, 0, 0, 0],
+            [1, 0, 1000, 299, 199, 0, 0, 0, 0],
+        ]
 
     def test_frame(self):
         assert EvaluationPlan.build().frame_size_wh == (224, 224)

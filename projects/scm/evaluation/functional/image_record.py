@@ -167,8 +167,7 @@ class _MapBoxes:
         )
         begin = 0
         for index, contours in wanted:
-            first, last = self.plan.columns[index]
-            end = begin + last - first + 1
+            end = begin + self.plan.num_columns(index)
             self._looks[label, index, contours] = _Look(
                 ious[begin:end], kinds[begin:end]
             )
@@ -192,8 +191,7 @@ class _GivenBox:
         """See the boxes of a class as a protocol of the plan sees them."""
         del label, contours
         protocol = self.plan.protocols[index]
-        first, last = self.plan.columns[index]
-        place = np.zeros(last - first + 1, np.int64)
+        place = np.zeros(self.plan.num_columns(index), np.int64)
         offsets = np.array([0, len(self.found)])
         boxes = CutBoxes(self.found, offsets, place).finish(
             self.plan.frame_size_wh,
@@ -473,8 +471,7 @@ def _best_ious(
     """(T + e + 1,) best IoU at each threshold; -1 where the class is wrong."""
     classes = _classes(measure, gt_label, ranked)
     if not classes:
-        first, last = found.plan.columns[index]
-        return np.full(last - first + 1, -1.0)
+        return np.full(found.plan.num_columns(index), -1.0)
     ious = [found.look(c, index, measure.contours).ious for c in classes]
     return ious[0] if len(ious) == 1 else np.max(ious, axis=0)
 
@@ -487,6 +484,6 @@ def _error_kinds(
 ) -> np.ndarray:
     """(T + e + 1,) uint8, error kinds of the predicted class's box."""
     if ranked[0] != gt_label:
-        first, last = found.plan.columns[index]
-        return np.full(last - first + 1, ERROR_KINDS.index('cls'), np.uint8)
+        columns = found.plan.num_columns(index)
+        return np.full(columns, ERROR_KINDS.index('cls'), np.uint8)
     return found.look(gt_label, index, 'largest').kinds

@@ -188,6 +188,11 @@ class EvaluationPlan:
             columns.append((begin, end))
         return columns
 
+    def num_columns(self, index: int) -> int:
+        """T + e + 1, the thresholds of a protocol and Otsu's."""
+        first, last = self.columns[index]
+        return last - first + 1
+
     def looks(self, wanted: tuple[tuple[int, str], ...]) -> np.ndarray:
         """Rows for :func:`~.image_record_loops.look_at_map`.
 
