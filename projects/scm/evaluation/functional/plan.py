@@ -203,7 +203,8 @@ class EvaluationPlan:
             np.ndarray: One int64 row for each.
         """
         if wanted not in self._looks:
-            self._looks[wanted] = np.array([self._look(*w) for w in wanted])
+            rows = [self._look(*look) for look in wanted]
+            self._looks[wanted] = np.array(rows, np.int64)
         return self._looks[wanted]
 
     @cached_property
