@@ -9,8 +9,8 @@ Example::
 
 From samples with score maps to the summary under the three default protocols,
 by ``WSOLEvaluator.calculate``. ``--drawn`` images are evaluated, and the
-summary of ``--images`` repeats their records; the time of a split is that of its
-summary and, scaled to it, that of the evaluation without its summary. Each
+summary of ``--images`` repeats their records; the time of a split is that of
+its summary and, scaled to it, that of the evaluation without its summary. Each
 checkout works in a process of its own, in turns, on the cores that there are,
 without imports and compiling. Figures have to be equal.
 """
