@@ -7,12 +7,12 @@ Example::
     python tools/benchmarks/split_evaluation.py --before ../before \
         --images 5000 50000
 
-From samples with score maps to the summary under the three default protocols,
-by ``WSOLEvaluator.calculate``. ``--drawn`` images are evaluated, and the
-summary of ``--images`` repeats their records; the time of a split is that of
-its summary and, scaled to it, that of the evaluation without its summary. Each
-checkout works in a process of its own, in turns, on the cores that there are,
-without imports and compiling. Figures have to be equal.
+From score maps to records under the three default protocols, and from records
+to the summary. The records of ``--drawn`` images are made, which the summary
+of ``--images`` repeats; the time of a split is that of its summary and, scaled
+to it, that of the records. Each checkout works in a process of its own, in
+turns, without imports and compiling, and in as many threads as it has for its
+test runs. Figures have to be equal.
 """
 
 import argparse
@@ -53,49 +53,47 @@ WORK = """
 import json, sys, time
 import cv2
 import numpy as np
-from projects.scm.evaluation.functional import EvaluationPlan, summarize
-from projects.scm.evaluation.metrics import WSOLEvaluator, record_sample
+from projects.scm.evaluation.functional import (
+    EvaluationPlan, record_image, summarize)
+try:
+    from projects.scm.utils.workers import ordered_map
+except ImportError:  # a checkout that evaluates one image after the other
+    ordered_map = map
 
 number, *splits = map(int, sys.argv[1:])
 cv2.setNumThreads(1)
 rng = np.random.default_rng(0)
 y, x = np.indices((14, 14))
-samples = []
+images = []
 for n in range(number):
     maps = [
         np.exp(-((x - rng.uniform(3, 11)) ** 2) / rng.uniform(4, 30)
                - (y - rng.uniform(3, 11)) ** 2 / rng.uniform(4, 30))
         + 0.3 * rng.random((14, 14)) for _ in range(6)]
     corner = rng.integers(0, 250, (2, 2))
-    boxes = np.hstack([corner, corner + rng.integers(20, 120, (2, 2))])
-    label = int(rng.integers(6))
-    samples.append(dict(
-        img_path=f'{n}.jpg', ori_shape=(375, 500), gt_label=np.array([label]),
-        instances=[dict(bbox=box.tolist(), bbox_label=label) for box in boxes],
-        pred_score=rng.random(6), score_maps=np.array(maps, np.float32),
-        score_map_labels=np.arange(6)))
-names = ['wsoleval', 'tscam', 'scm']
-plan = EvaluationPlan.build(names)
-WSOLEvaluator.calculate(samples[:8], names)
-records = [record_sample(plan, sample) for sample in samples]
+    images.append(dict(
+        maps=np.array(maps, np.float32), map_labels=range(6), gt_label=0,
+        gt_boxes=np.hstack([corner, corner + rng.integers(20, 120, (2, 2))]),
+        image_size_wh=(500, 375), ranking=rng.permutation(6)[:5],
+        name=str(n)))
+plan = EvaluationPlan.build(['wsoleval', 'tscam', 'scm'])
+summarize(plan, [record_image(plan, **image) for image in images[:2]])
 
 def clocks():
-    return np.array([time.perf_counter(), time.process_time()])
+    return time.perf_counter(), time.process_time()
 
-def time_of(work, *args):
-    begin = clocks()
-    result = work(*args)
-    return result, clocks() - begin
-
-_, spent = time_of(WSOLEvaluator.calculate, samples, names)
-spent = spent - time_of(summarize, plan, records)[1]
+begin = clocks()
+records = list(ordered_map(lambda image: record_image(plan, **image), images))
+spent = [b - a for a, b in zip(begin, clocks())]
 found = []
 for split in splits:
     whole = (records * (split // number + 1))[:split]
-    summaries, summing = time_of(summarize, plan, whole)
-    wall, cpu = split / number * spent + summing
-    found.append(dict(
-        wall=wall, cpu=cpu, figures=[s.metrics() for s in summaries]))
+    begin = clocks()
+    figures = [s.metrics() for s in summarize(plan, whole)]
+    wall, cpu = [
+        split / number * each + b - a
+        for each, a, b in zip(spent, begin, clocks())]
+    found.append(dict(wall=wall, cpu=cpu, figures=figures))
 print(json.dumps(found))
 """
 
