@@ -82,7 +82,7 @@ def test_no_more_than_a_few_are_read_ahead() -> None:
     results.close()
     assert set('a') <= set(read) <= set('abcde')
     assert not any(
-        thread.name.startswith('read_ahead')
+        thread.name.startswith('ordered_work')
         for thread in threading.enumerate()
     )
 

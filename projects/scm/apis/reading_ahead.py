@@ -1,10 +1,11 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Pictures are read in threads while the model works."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import TypeVar
+
+from projects.scm.utils.workers import ordered_map
 
 from .sources import OnError, Source
 
@@ -34,31 +35,32 @@ def read_ahead(
     Yields:
         Read: What ``read`` returned.
     """
-    waiting: deque[tuple[Source, Future]] = deque()
+    failed: list[tuple[Source, Exception]] = []
 
-    def fail_later(source: Source, error: Exception) -> None:
-        future: Future = Future()
-        future.set_exception(error)
-        waiting.append((source, future))
+    def tasks() -> Iterator[tuple[Source, Exception | None]]:
+        """Sources, and in their place those that cannot be opened."""
+        for source in iterate(lambda *failure: failed.append(failure)):
+            yield from failed
+            failed.clear()
+            yield source, None
+        yield from failed
 
-    sources = iterate(fail_later)
-    with ThreadPoolExecutor(num_workers, 'read_ahead') as pool:
-        try:
-            source = next(sources, None)
-            while source is not None or waiting:
-                if source is not None and len(waiting) < 2 * num_workers:
-                    waiting.append((source, pool.submit(read, source)))
-                    source = next(sources, None)
-                    continue
-                own, future = waiting.popleft()
-                try:
-                    result = future.result()
-                except (OSError, ValueError) as error:
-                    if on_error is None:
-                        raise
-                    on_error(own, error)
-                else:
-                    yield result
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    def attempt(
+        task: tuple[Source, Exception | None],
+    ) -> tuple[Source, Exception | None, Read | None]:
+        source, error = task
+        if error is None:
+            try:
+                return source, None, read(source)
+            except (OSError, ValueError) as own:
+                error = own
+        return source, error, None
+
+    with closing(ordered_map(attempt, tasks(), num_workers)) as attempts:
+        for source, error, result in attempts:
+            if error is None:
+                yield result
+            elif on_error is None:
+                raise error
+            else:
+                on_error(source, error)

@@ -42,20 +42,18 @@ class OrderedWork(Generic[Result]):
         self._waiting.append(self._pool.submit(function, *args))
 
     def results(self, most_waiting: int = 0) -> Iterator[Result]:
-        """Take what is finished, and wait where more is not.
+        """Take the oldest results, and wait for them.
 
         Args:
-            most_waiting (int): How many calls may stay unfinished. Defaults
-                to 0, which waits for all and ends the threads.
+            most_waiting (int): How many calls are left, finished or not.
+                Defaults to 0, which ends the threads as well.
 
         Yields:
             Result: The next one. What a call raised is raised in its place,
             and all calls behind it are given up.
         """
         try:
-            while self._waiting and (
-                len(self._waiting) > most_waiting or self._waiting[0].done()
-            ):
+            while len(self._waiting) > most_waiting:
                 yield self._waiting.popleft().result()
         except BaseException:
             self.close()
@@ -74,23 +72,29 @@ class OrderedWork(Generic[Result]):
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item]
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    num_workers: int | None = None,
 ) -> Iterator[Result]:
-    """``map(function, items)`` in threads, see :func:`default_workers`.
+    """``map(function, items)`` in threads.
+
+    At most ``2 * num_workers`` calls wait, so that memory stays bounded.
 
     Args:
         function (Callable): Called in several threads at a time.
         items (Iterable): Few of them are taken before they are needed.
+        num_workers (int, optional): Threads. Defaults to None:
+            :func:`default_workers`.
 
     Yields:
         Result: In the order of the items.
     """
-    workers = default_workers()
-    work: OrderedWork[Result] = OrderedWork(workers)
+    work: OrderedWork[Result] = OrderedWork(num_workers or default_workers())
+    most_waiting = 2 * work.num_workers - 1
     try:
         for item in items:
             work.submit(function, item)
-            yield from work.results(most_waiting=2 * workers)
+            yield from work.results(most_waiting)
         yield from work.results()
     finally:
         work.close()

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from projects.scm.structures.boxes import as_boxes
 
-# The code of an image is the index of its kind, in error_breakdown_loops too.
+# The code of an image is the index of its kind.
 ERROR_KINDS = ('right', 'cls', 'multi_instance', 'part', 'more', 'wrong')
 
 

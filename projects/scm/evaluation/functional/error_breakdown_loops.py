@@ -5,9 +5,12 @@ import numpy as np
 
 from projects.scm.utils.compiling import njit
 
+from .error_breakdown import ERROR_KINDS
 from .threshold_box_loops import overlap
 
-RIGHT, CLS, MULTI_INSTANCE, PART, MORE, WRONG = range(6)
+RIGHT, MULTI_INSTANCE, PART, MORE, WRONG = map(
+    ERROR_KINDS.index, ('right', 'multi_instance', 'part', 'more', 'wrong')
+)
 
 
 @njit(cache=True, nogil=True)

@@ -9,10 +9,9 @@ from .contours.searching import search_thresholds
 from .error_breakdown_loops import kinds_of
 from .threshold_box_loops import best_ious, finished
 
-#: Fields of a look: the contours (0: the largest, 1: all), which of the
+#: Nine fields of a look: the contours (0: the largest, 1: all), which of the
 #: thresholds, the last column and row of a corner, the box of an empty map.
 CONTOURS, BEGIN, END, LAST_X, LAST_Y, EMPTY_BOX = range(6)
-LOOK_FIELDS = EMPTY_BOX + 4
 
 
 @njit(cache=True, nogil=True)
@@ -29,7 +28,7 @@ def look_at_map(
         framed (np.ndarray): (h + 2, w + 2) uint8, levels with a frame of 0.
         thresholds (np.ndarray): (n,) float64 in [0, 1].
         otsu_cut (int): In [0, 255], at which every look ends.
-        looks (np.ndarray): (l, LOOK_FIELDS) int64.
+        looks (np.ndarray): (l, 9) int64, see ``EvaluationPlan.looks``.
         gt_boxes (np.ndarray): (g, 4) float64, inclusive.
 
     Returns:

@@ -98,8 +98,9 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
     Raises:
         ValueError: If a threshold lies outside [0, 1].
     """
-    cuts = _check_thresholds(thresholds) * int(levels.max())
-    return cuts.astype(np.int64)
+    from .contours.searching import cuts_at
+
+    return cuts_at(_check_thresholds(thresholds), int(levels.max()))
 
 
 def _check_contours(contours: str) -> None:

@@ -163,7 +163,7 @@ class WSOLEvaluator(BaseMetric):
         if num_workers is None:
             num_workers = default_workers()
         check_positive(num_workers=num_workers)
-        self.work: OrderedWork[ImageRecord] = OrderedWork(num_workers)
+        self._work: OrderedWork[ImageRecord] = OrderedWork(num_workers)
 
     @property
     def split(self) -> str | None:
@@ -212,8 +212,8 @@ class WSOLEvaluator(BaseMetric):
                 self._keep(self._record(sample))
             return
         for sample in data_samples:
-            self.work.submit(self._record, sample)
-        for record in self.work.results(most_waiting=len(data_samples)):
+            self._work.submit(self._record, sample)
+        for record in self._work.results(most_waiting=len(data_samples)):
             self._keep(record)
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -228,7 +228,7 @@ class WSOLEvaluator(BaseMetric):
         Raises:
             ValueError: See :meth:`process` and :meth:`compute_metrics`.
         """
-        for record in self.work.results():
+        for record in self._work.results():
             self._keep(record)
         return super().evaluate(size)
 

@@ -63,6 +63,15 @@ def search_cuts(
 
 
 @njit(cache=True, nogil=True)
+def cuts_at(thresholds: np.ndarray, top: int) -> np.ndarray:
+    """``int(threshold * top)``, (n,) int64, of float64 in [0, 1]."""
+    cuts = np.empty(thresholds.size, np.int64)
+    for i in range(thresholds.size):
+        cuts[i] = np.int64(thresholds[i] * np.float64(top))
+    return cuts
+
+
+@njit(cache=True, nogil=True)
 def search_thresholds(
     framed: np.ndarray,
     thresholds: np.ndarray,
@@ -70,7 +79,7 @@ def search_thresholds(
     largest: bool,
     every: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The same at ``int(threshold * highest level)``, (n,) float64 in [0, 1].
+    """The same at (n,) float64 thresholds, shares of the highest level.
 
     Behind these cuts comes ``last_cut``, unless it is negative.
     """
@@ -80,8 +89,7 @@ def search_thresholds(
         for x in range(row.size):
             top = max(top, row[x])
     cuts = np.empty(thresholds.size + (last_cut >= 0), np.int64)
-    for i in range(thresholds.size):
-        cuts[i] = np.int64(thresholds[i] * np.float64(top))
+    cuts[: thresholds.size] = cuts_at(thresholds, top)
     if last_cut >= 0:
         cuts[thresholds.size] = last_cut
     return search_cuts(framed, cuts, largest, every)
