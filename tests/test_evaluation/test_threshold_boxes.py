@@ -1,6 +1,10 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Boxes at many thresholds are those of one OpenCV call per threshold."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -195,3 +199,27 @@ def test_refuses(score_map, thresholds, contours, message):
 def test_boxes_at_cuts_refuses_other_types():
     with pytest.raises(ValueError, match='uint8'):
         boxes_at_cuts(np.zeros((3, 3)), np.array([1]))
+
+
+NOT_COMPILED = """
+import numpy as np
+from projects.scm.evaluation.functional import boxes_at_thresholds
+from projects.scm.evaluation.functional.contours import largest, nesting
+boxes_at_thresholds(np.eye(4), [0.5])
+print(len(largest.largest_contours.signatures))
+print(len(nesting.all_contours.signatures))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_what_nobody_wants_is_not_compiled(repo, tmp_path):
+    """Half a minute of a first run; nothing is in this folder's cache."""
+    done = subprocess.run(
+        [sys.executable, '-c', NOT_COMPILED],
+        cwd=repo,
+        env={**os.environ, 'NUMBA_CACHE_DIR': str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ['1', '0'], done.stderr

@@ -22,7 +22,7 @@ from .error_breakdown import ERROR_KINDS, classify_boxes
 from .grey_levels import raw_levels
 from .plan import EvaluationPlan
 from .protocols import Measure
-from .threshold_boxes import CutBoxes
+from .threshold_boxes import CutBoxes, search_flags
 
 
 @dataclass
@@ -150,24 +150,29 @@ class _MapBoxes:
         return self._looks[label, index, contours]
 
     def _search(self, label: int, interpolation: str) -> None:
-        from .image_record_loops import look_at_map
+        from .contours.searching import cuts_at, search_cuts
+        from .image_record_loops import look_at_boxes
 
-        wanted = tuple(self.wanted[label, interpolation])
+        plan, wanted = self.plan, tuple(self.wanted[label, interpolation])
         framed = raw_levels(
             resize_score_map(
-                self.maps[label], self.plan.frame_size_wh, interpolation
+                self.maps[label], plan.frame_size_wh, interpolation
             )
         )
-        ious, kinds = look_at_map(
+        cuts = cuts_at(
             framed,
-            self.plan.shared_thresholds[interpolation],
+            plan.shared_thresholds[interpolation],
             otsu_cut(framed[1:-1, 1:-1]),
-            self.plan.looks(wanted),
+        )
+        flags = search_flags({kind for _, kind in wanted}, plan.contours)
+        ious, kinds = look_at_boxes(
+            search_cuts(framed, cuts, *flags),
+            plan.looks(wanted),
             self.gt_boxes,
         )
         begin = 0
         for index, contours in wanted:
-            end = begin + self.plan.num_columns(index)
+            end = begin + plan.num_columns(index)
             self._looks[label, index, contours] = _Look(
                 ious[begin:end], kinds[begin:end]
             )

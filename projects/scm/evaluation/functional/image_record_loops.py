@@ -5,7 +5,6 @@ import numpy as np
 
 from projects.scm.utils.compiling import njit
 
-from .contours.searching import search_thresholds
 from .error_breakdown_loops import kinds_of
 from .threshold_box_loops import best_ious, finished
 
@@ -15,19 +14,16 @@ CONTOURS, BEGIN, END, LAST_X, LAST_Y, EMPTY_BOX = range(6)
 
 
 @njit(cache=True, nogil=True)
-def look_at_map(
-    framed: np.ndarray,
-    thresholds: np.ndarray,
-    otsu_cut: int,
+def look_at_boxes(
+    found: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     looks: np.ndarray,
     gt_boxes: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compare the boxes of a map with true boxes, in several ways at once.
 
     Args:
-        framed (np.ndarray): (h + 2, w + 2) uint8, levels with a frame of 0.
-        thresholds (np.ndarray): (n,) float64 in [0, 1].
-        otsu_cut (int): In [0, 255], at which every look ends.
+        found (tuple): Of :func:`~.contours.searching.search_cuts`, at n
+            thresholds and then at Otsu's.
         looks (np.ndarray): (l, 9) int64, see ``EvaluationPlan.looks``.
         gt_boxes (np.ndarray): (g, 4) float64, inclusive.
 
@@ -36,11 +32,7 @@ def look_at_map(
         each of its thresholds and at Otsu's; and uint8 error kinds there,
         which mean nothing where all contours are looked at.
     """
-    largest = (looks[:, CONTOURS] == 0).any()
-    every = (looks[:, CONTOURS] == 1).any()
-    place, boxes, offsets, all_boxes, all_offsets = search_thresholds(
-        framed, thresholds, otsu_cut, largest, every
-    )
+    place, boxes, offsets, all_boxes, all_offsets = found
     total = (looks[:, END] - looks[:, BEGIN] + 1).sum()
     ious = np.empty(total, np.float64)
     kinds = np.empty(total, np.uint8)

@@ -177,6 +177,15 @@ class EvaluationPlan:
         }
 
     @cached_property
+    def contours(self) -> frozenset[str]:
+        """The contours that any map is searched for."""
+        measures = [m for p in self.protocols for m in p.measures]
+        kinds = {measure.contours for measure in measures}
+        if any(measure.needs_class for measure in measures):
+            kinds.add('largest')  # for the kinds of errors
+        return frozenset(kinds)
+
+    @cached_property
     def columns(self) -> list[tuple[int, int]]:
         """Of each protocol, where its own are among the shared thresholds."""
         used = dict.fromkeys(self.shared_thresholds, 0)
@@ -194,7 +203,7 @@ class EvaluationPlan:
         return last - first + 1
 
     def looks(self, wanted: tuple[tuple[int, str], ...]) -> np.ndarray:
-        """Rows for :func:`~.image_record_loops.look_at_map`.
+        """Rows for :func:`~.image_record_loops.look_at_boxes`.
 
         Args:
             wanted (tuple): Protocols, by index, and contours.

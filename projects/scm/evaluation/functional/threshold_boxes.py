@@ -1,7 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """Boxes of a score map at many thresholds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -100,7 +100,8 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
     """
     from .contours.searching import cuts_at
 
-    return cuts_at(_check_thresholds(thresholds), int(levels.max()))
+    levels = np.ascontiguousarray(levels)
+    return cuts_at(levels, _check_thresholds(thresholds), -1)
 
 
 def _check_contours(contours: str) -> None:
@@ -130,29 +131,42 @@ def boxes_at_cuts(
         ValueError: If ``levels`` or ``contours`` is not as described.
     """
     _check_contours(contours)
-    from .contours.searching import search_cuts
-
     if levels.ndim != 2 or levels.dtype != np.uint8:
         raise ValueError(
             'levels: expected uint8 of shape (h, w), got '
             f'{levels.dtype} of shape {levels.shape}'
         )
-    return _chosen(
-        search_cuts(frame_levels(levels), cuts, *_flags(contours)), contours
+    return _search(frame_levels(levels), cuts, contours)
+
+
+def _search(framed: np.ndarray, cuts: np.ndarray, contours: str) -> CutBoxes:
+    """Search framed levels for one kind of contours."""
+    from .contours.searching import search_cuts
+
+    place, boxes, offsets, all_boxes, all_offsets = search_cuts(
+        framed, cuts, *search_flags((contours,), (contours,))
     )
-
-
-def _flags(contours: str) -> tuple[bool, bool]:
-    """What a compiled search shall look for."""
-    return contours == 'largest', contours == 'all'
-
-
-def _chosen(found: tuple[np.ndarray, ...], contours: str) -> CutBoxes:
-    """What a compiled search has found."""
-    place, boxes, offsets, all_boxes, all_offsets = found
     if contours == 'largest':
         return CutBoxes(boxes, offsets, place)
     return CutBoxes(all_boxes, all_offsets, place)
+
+
+def search_flags(
+    wanted: Collection[str], possible: Collection[str]
+) -> tuple[bool | None, ...]:
+    """What a compiled search shall look for.
+
+    Args:
+        wanted (Collection[str]): Contours wanted of a map.
+        possible (Collection[str]): Those that other maps want, too. None of
+            the others is compiled.
+
+    Returns:
+        tuple: For :func:`~.contours.searching.search_cuts`.
+    """
+    return tuple(
+        kind in wanted if kind in possible else None for kind in CONTOURS
+    )
 
 
 def boxes_at_thresholds(
@@ -192,14 +206,10 @@ def boxes_at_thresholds(
             threshold leaves [0, 1].
     """
     _check_contours(contours)
-    from .contours.searching import search_thresholds
-
     framed = unit_levels(score_map)
     height, width = framed.shape
-    found = search_thresholds(
-        framed, _check_thresholds(thresholds), -1, *_flags(contours)
-    )
-    boxes, offsets, place = _chosen(found, contours).finish(
+    found = _search(framed, threshold_cuts(framed, thresholds), contours)
+    boxes, offsets, place = found.finish(
         (width - 2, height - 2), clamp=clamp, empty_box=empty_box
     )
     if contours == 'largest':

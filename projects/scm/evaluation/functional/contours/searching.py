@@ -29,20 +29,43 @@ def distinct_cuts(cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
+def cuts_at(
+    levels: np.ndarray, thresholds: np.ndarray, last_cut: int
+) -> np.ndarray:
+    """``int(threshold * highest level)`` of float64 thresholds, (n,) int64.
+
+    Behind these comes ``last_cut``, unless it is negative.
+    """
+    top = np.uint8(0)
+    for y in range(levels.shape[0]):
+        row = levels[y]
+        for x in range(row.size):
+            top = max(top, row[x])
+    cuts = np.empty(thresholds.size + (last_cut >= 0), np.int64)
+    for i in range(thresholds.size):
+        cuts[i] = np.int64(thresholds[i] * np.float64(top))
+    if last_cut >= 0:
+        cuts[thresholds.size] = last_cut
+    return cuts
+
+
+@njit(cache=True, nogil=True)
 def search_cuts(
     framed: np.ndarray,
     cuts: np.ndarray,
-    largest: bool,
-    every: bool,
+    largest: bool | None,
+    every: bool | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Bounding rectangles of the contours of ``levels > cut``.
+
+    What is None is not even compiled, which takes half a minute.
 
     Args:
         framed (np.ndarray): (h + 2, w + 2) uint8, levels with a frame of 0.
         cuts (np.ndarray): (n,) int64 in [0, 255], in any order.
-        largest (bool): Whether to find the contour with the largest area, the
-            first of several in OpenCV's order.
-        every (bool): Whether to find all contours, holes included, in
+        largest (bool | None): Whether to find the contour with the largest
+            area, the first of several in OpenCV's order.
+        every (bool | None): Whether to find all contours, holes included, in
             OpenCV's order.
 
     Returns:
@@ -55,41 +78,9 @@ def search_cuts(
     terrain = survey(framed)
     boxes = every_box = np.empty((0, 4), np.int64)
     offsets = every_offset = np.zeros(falling.size + 1, np.int64)
-    if largest:
+    # By the None, which the compiler knows, it leaves out a whole search.
+    if largest is not None and largest:
         boxes, offsets = largest_contours(terrain, falling)
-    if every:
+    if every is not None and every:
         every_box, every_offset = all_contours(terrain, falling)
     return place, boxes, offsets, every_box, every_offset
-
-
-@njit(cache=True, nogil=True)
-def cuts_at(thresholds: np.ndarray, top: int) -> np.ndarray:
-    """``int(threshold * top)``, (n,) int64, of float64 in [0, 1]."""
-    cuts = np.empty(thresholds.size, np.int64)
-    for i in range(thresholds.size):
-        cuts[i] = np.int64(thresholds[i] * np.float64(top))
-    return cuts
-
-
-@njit(cache=True, nogil=True)
-def search_thresholds(
-    framed: np.ndarray,
-    thresholds: np.ndarray,
-    last_cut: int,
-    largest: bool,
-    every: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The same at (n,) float64 thresholds, shares of the highest level.
-
-    Behind these cuts comes ``last_cut``, unless it is negative.
-    """
-    top = np.uint8(0)
-    for y in range(framed.shape[0]):
-        row = framed[y]
-        for x in range(row.size):
-            top = max(top, row[x])
-    cuts = np.empty(thresholds.size + (last_cut >= 0), np.int64)
-    cuts[: thresholds.size] = cuts_at(thresholds, top)
-    if last_cut >= 0:
-        cuts[thresholds.size] = last_cut
-    return search_cuts(framed, cuts, largest, every)
