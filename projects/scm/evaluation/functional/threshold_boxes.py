@@ -69,21 +69,6 @@ class CutBoxes(NamedTuple):
         return best_ious(self.boxes, self.offsets, gt_boxes)[self.place]
 
 
-def _check_thresholds(thresholds: ArrayLike) -> np.ndarray:
-    thresholds = np.asarray(thresholds, dtype=np.float64, order='C')
-    if thresholds.ndim != 1 or thresholds.size == 0:
-        raise ValueError(
-            'thresholds: expected shape (n,), n at least 1, got '
-            f'{thresholds.shape}'
-        )
-    if not ((thresholds >= 0) & (thresholds <= 1)).all():
-        raise ValueError(
-            'thresholds: expected numbers from 0 to 1, got '
-            f'{thresholds.min()} to {thresholds.max()}'
-        )
-    return thresholds
-
-
 def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
     """Grey level that pixels must exceed at each threshold.
 
@@ -100,15 +85,18 @@ def threshold_cuts(levels: np.ndarray, thresholds: ArrayLike) -> np.ndarray:
     """
     from .contours.searching import cuts_at
 
-    levels = np.ascontiguousarray(levels)
-    return cuts_at(levels, _check_thresholds(thresholds), -1)
-
-
-def _check_contours(contours: str) -> None:
-    if contours not in CONTOURS:
+    thresholds = np.asarray(thresholds, dtype=np.float64, order='C')
+    if thresholds.ndim != 1 or thresholds.size == 0:
         raise ValueError(
-            f'contours: expected one of {CONTOURS}, got {contours!r}'
+            'thresholds: expected shape (n,), n at least 1, got '
+            f'{thresholds.shape}'
         )
+    if not ((thresholds >= 0) & (thresholds <= 1)).all():
+        raise ValueError(
+            'thresholds: expected numbers from 0 to 1, got '
+            f'{thresholds.min()} to {thresholds.max()}'
+        )
+    return cuts_at(np.ascontiguousarray(levels), thresholds, -1)
 
 
 def boxes_at_cuts(
@@ -130,7 +118,6 @@ def boxes_at_cuts(
     Raises:
         ValueError: If ``levels`` or ``contours`` is not as described.
     """
-    _check_contours(contours)
     if levels.ndim != 2 or levels.dtype != np.uint8:
         raise ValueError(
             'levels: expected uint8 of shape (h, w), got '
@@ -141,6 +128,10 @@ def boxes_at_cuts(
 
 def _search(framed: np.ndarray, cuts: np.ndarray, contours: str) -> CutBoxes:
     """Search framed levels for one kind of contours."""
+    if contours not in CONTOURS:
+        raise ValueError(
+            f'contours: expected one of {CONTOURS}, got {contours!r}'
+        )
     from .contours.searching import search_cuts
 
     place, boxes, offsets, all_boxes, all_offsets = search_cuts(
@@ -205,7 +196,6 @@ def boxes_at_thresholds(
         ValueError: If the map is not 2-d, holds NaN or leaves [0, 1], or a
             threshold leaves [0, 1].
     """
-    _check_contours(contours)
     framed = unit_levels(score_map)
     height, width = framed.shape
     found = _search(framed, threshold_cuts(framed, thresholds), contours)
