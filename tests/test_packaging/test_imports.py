@@ -126,6 +126,53 @@ def test_sharding_stays_where_mmengine_is_loaded() -> None:
     assert issubclass(wrapper, inside)
 
 
+def test_nothing_is_collected_while_inference_imports(repo) -> None:
+    """What was imported is left alone from then on; new garbage is not."""
+    lines = run_python(
+        'import gc\n'
+        'from projects.scm.utils.light_imports import without_collecting\n'
+        'before = [s["collections"] for s in gc.get_stats()]\n'
+        'with without_collecting():\n'
+        '    from projects.scm.apis import WSOLInferencer\n'
+        '    after = [s["collections"] for s in gc.get_stats()]\n'
+        'print(before == after, gc.isenabled())\n'
+        'print(gc.get_freeze_count(), len(gc.get_objects()))\n'
+        'ring = []\n'
+        'ring.append(ring)\n'
+        'del ring\n'
+        'print(gc.collect() > 0)\n'
+        'frozen = gc.get_freeze_count()\n'
+        'with without_collecting():\n'
+        '    print(gc.isenabled())\n'
+        'print(gc.get_freeze_count() == frozen)\n',
+        repo,
+    )
+    *_, during, counts, garbage, again, same = lines
+    assert during == 'True True'
+    frozen, others = map(int, counts.split())
+    assert frozen > 100_000 > others
+    assert garbage == 'True'
+    assert again == same == 'True'
+
+
+@pytest.mark.parametrize('enabled', [False, True])
+def test_a_failing_import_leaves_the_collector_as_it_was(
+    repo, enabled: bool
+) -> None:
+    lines = run_python(
+        'import gc\n'
+        'from projects.scm.utils.light_imports import without_collecting\n'
+        f'{"gc.enable" if enabled else "gc.disable"}()\n'
+        'try:\n'
+        '    with without_collecting():\n'
+        '        import no_such_module\n'
+        'except ImportError:\n'
+        '    print(gc.isenabled())\n',
+        repo,
+    )
+    assert lines[-1] == str(enabled)
+
+
 def test_a_config_that_names_the_package_alone_registers(repo) -> None:
     """As the configs did up to version 0.1; the import itself does not."""
     lines = run_python(

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from projects.scm.utils.counting import counted
-from projects.scm.utils.light_imports import without_sharding
+from projects.scm.utils.light_imports import (
+    without_collecting,
+    without_sharding,
+)
 from projects.scm.utils.trust import TRUST_HELP, trusted
 from projects.scm.utils.upstream_scripts import check_file, check_files
 
@@ -148,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
     check_files(args)
     if args.model.endswith('.py'):
         check_file('config', args.model)
-    with without_sharding():
+    with without_collecting(), without_sharding():
         import projects.scm.register  # noqa: F401
     from projects.scm.apis.outputs.result_folder import clear_results
     from projects.scm.apis.sources import RESULT_MARKER, expand_inputs

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""Imports that inference does without, which take longer than the model."""
+"""Imports that take longer than the model: what inference does without."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,3 +61,24 @@ def _stand_in(name: str) -> ModuleType:
     module.__path__ = []
     module.__getattr__ = look_up
     return module
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Import PyTorch and all upon it without looking for garbage.
+
+    What is imported stays, 350,000 objects: looking through them while they
+    come in, while a model is built and when the process ends is a quarter of
+    the time of a first picture (docs/performance.md, Start-up). Afterwards
+    the collector works as before, on what is new. Where PyTorch is loaded
+    already, nothing changes.
+    """
+    if 'torch' in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
