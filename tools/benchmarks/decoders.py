@@ -16,7 +16,6 @@ fills 256x256: not the same pixels; differences are those of resized pixels.
 """
 
 import argparse
-import importlib.metadata
 import io
 import statistics
 import sys
@@ -126,10 +125,11 @@ def _torchcodec() -> Decode:
     return decode
 
 
-#: Name -> distribution whose version is told, and what makes the decoder.
-DECODERS: dict[str, tuple[str, Callable[[], Decode]]] = {
+#: Name -> distribution whose version is told (of OpenCV, whichever is there),
+#: and what makes the decoder.
+DECODERS: dict[str, tuple[str | None, Callable[[], Decode]]] = {
     'pillow': ('pillow', lambda: decode_with_pillow),
-    'opencv': ('opencv-python', _opencv),
+    'opencv': (None, _opencv),
     'simplejpeg': ('simplejpeg', _simplejpeg),
     'PyTurboJPEG': ('PyTurboJPEG', _turbojpeg),
     'torchvision': ('torchvision', _torchvision),
@@ -277,12 +277,17 @@ def describe_setup(names: list[str]) -> dict[str, Any]:
     """What the figures depend on."""
     from measuring import describe_machine
 
-    versions = {
-        name: importlib.metadata.version(DECODERS[name][0]) for name in names
-    }
+    from projects.scm.utils.environment import (
+        OPENCV_DISTRIBUTIONS,
+        installed_distributions,
+    )
+
+    distributions = {DECODERS[name][0] for name in names} - {None}
     return {
         **describe_machine('cpu'),
-        'versions': versions,
+        'versions': installed_distributions(
+            [*sorted(distributions), *OPENCV_DISTRIBUTIONS]
+        ),
         'libjpeg_of_pillow': features.version('jpg'),
         'libjpeg_turbo_of_pillow': features.version_feature('libjpeg_turbo'),
     }

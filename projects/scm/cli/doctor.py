@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from projects.scm.utils.environment import (
     ONEDL_LINE,
+    OPENCV_DISTRIBUTIONS,
     TRANSFORMERS_TOO_NEW,
     UPSTREAM_LINE,
     BrokenEnvironmentError,
@@ -43,7 +44,8 @@ OPTIONAL_MODULES = (
 )
 #: Distributions whose versions are told first.
 CORE = (
-    *('torch', 'torchvision', 'numpy', 'opencv-python', 'numba', 'pillow'),
+    *('torch', 'torchvision', 'numpy', 'numba', 'pillow'),
+    *OPENCV_DISTRIBUTIONS,
     *ONEDL_LINE,
     *UPSTREAM_LINE,
 )

@@ -8,12 +8,15 @@ from typing import Any
 
 import torch
 
-from projects.scm.utils.environment import installed_distributions
+from projects.scm.utils.environment import (
+    OPENCV_DISTRIBUTIONS,
+    installed_distributions,
+)
 
 DISTRIBUTIONS = (
     'torch',
     'numpy',
-    'opencv-python',
+    *OPENCV_DISTRIBUTIONS,
     'pillow',
     'onedl-mmengine',
     'onedl-mmcv',

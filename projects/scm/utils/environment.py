@@ -53,6 +53,13 @@ ONEDL_LINE = (
     'onedl-mmpretrain',
     'onedl-mmdetection',
 )
+#: Builds of OpenCV, which own the same folder; one of them is enough.
+OPENCV_DISTRIBUTIONS = (
+    'opencv-python',
+    'opencv-python-headless',
+    'opencv-contrib-python',
+    'opencv-contrib-python-headless',
+)
 #: First major release of transformers without the names that mmpretrain's
 #: multimodal models import.
 TRANSFORMERS_TOO_NEW = 5
