@@ -69,3 +69,17 @@ def test_command_line(tool, photographs, tmp_path, monkeypatch, capsys):
     assert 0 < rows['pillow draft']['mean_difference'] < 10
     tried = set(record['left_out']) | set(rows)
     assert tried == set(tool.DECODERS)
+
+
+def test_any_build_of_opencv_is_told(tool, monkeypatch):
+    """The headless one alone, as on servers, ended the comparison."""
+    import projects.scm.utils.environment as environment
+
+    builds = {'opencv-python-headless': '5.0', 'pillow': '12.3'}
+    monkeypatch.setattr(
+        environment,
+        'installed_distributions',
+        lambda names: {n: builds[n] for n in names if n in builds},
+    )
+    setup = tool.describe_setup(['pillow', 'opencv'])
+    assert setup['versions'] == builds
