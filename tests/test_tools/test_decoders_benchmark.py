@@ -73,11 +73,9 @@ def test_command_line(tool, photographs, tmp_path, monkeypatch, capsys):
 
 def test_any_build_of_opencv_is_told(tool, monkeypatch):
     """The headless one alone, as on servers, ended the comparison."""
-    import projects.scm.utils.environment as environment
-
     builds = {'opencv-python-headless': '5.0', 'pillow': '12.3'}
     monkeypatch.setattr(
-        environment,
+        tool,
         'installed_distributions',
         lambda names: {n: builds[n] for n in names if n in builds},
     )

@@ -20,7 +20,7 @@ import io
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,15 @@ def parse_args() -> argparse.Namespace:
 if __name__ == '__main__':  # --help and wrong arguments are told at once
     parse_args()
 
+make_importable()
+
 import numpy as np  # noqa: E402
 from PIL import Image, features  # noqa: E402
+
+from projects.scm.utils.environment import (  # noqa: E402
+    OPENCV_DISTRIBUTIONS,
+    installed_distributions,
+)
 
 SIZE = (256, 256)
 Decode = Callable[[bytes], np.ndarray]
@@ -125,16 +132,16 @@ def _torchcodec() -> Decode:
     return decode
 
 
-#: Name -> distribution whose version is told (of OpenCV, whichever is there),
-#: and what makes the decoder.
-DECODERS: dict[str, tuple[str | None, Callable[[], Decode]]] = {
-    'pillow': ('pillow', lambda: decode_with_pillow),
-    'opencv': (None, _opencv),
-    'simplejpeg': ('simplejpeg', _simplejpeg),
-    'PyTurboJPEG': ('PyTurboJPEG', _turbojpeg),
-    'torchvision': ('torchvision', _torchvision),
-    'torchcodec': ('torchcodec', _torchcodec),
-    'pillow draft': ('pillow', lambda: decode_draft),
+#: Name -> distributions whose versions are told, of those that are there, and
+#: what makes the decoder.
+DECODERS: dict[str, tuple[Sequence[str], Callable[[], Decode]]] = {
+    'pillow': (['pillow'], lambda: decode_with_pillow),
+    'opencv': (OPENCV_DISTRIBUTIONS, _opencv),
+    'simplejpeg': (['simplejpeg'], _simplejpeg),
+    'PyTurboJPEG': (['PyTurboJPEG'], _turbojpeg),
+    'torchvision': (['torchvision'], _torchvision),
+    'torchcodec': (['torchcodec'], _torchcodec),
+    'pillow draft': (['pillow'], lambda: decode_draft),
 }
 
 
@@ -277,16 +284,12 @@ def describe_setup(names: list[str]) -> dict[str, Any]:
     """What the figures depend on."""
     from measuring import describe_machine
 
-    from projects.scm.utils.environment import (
-        OPENCV_DISTRIBUTIONS,
-        installed_distributions,
-    )
-
-    distributions = {DECODERS[name][0] for name in names} - {None}
     return {
         **describe_machine('cpu'),
         'versions': installed_distributions(
-            [*sorted(distributions), *OPENCV_DISTRIBUTIONS]
+            distribution
+            for name in names
+            for distribution in DECODERS[name][0]
         ),
         'libjpeg_of_pillow': features.version('jpg'),
         'libjpeg_turbo_of_pillow': features.version_feature('libjpeg_turbo'),
@@ -296,7 +299,6 @@ def describe_setup(names: list[str]) -> dict[str, Any]:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    make_importable()
     from reporting import print_table
 
     from projects.scm.utils import write_json
