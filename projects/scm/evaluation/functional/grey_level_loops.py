@@ -9,15 +9,21 @@ import numpy as np
 from projects.scm.utils.compiling import njit
 
 
-@njit(cache=True, nogil=True, fastmath={'nnan', 'nsz'})
+@njit(cache=True, nogil=True)
 def _extremes(values: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest of (h, w) float64; anything if there is a NaN."""
-    low = high = values[0, 0]
-    for y in range(values.shape[0]):
+    """Lowest and highest of (h, w) float64; anything if there is a NaN.
+
+    Column by column first: side by side, in the processor's vectors.
+    """
+    lowest, highest = values[0].copy(), values[0].copy()
+    for y in range(1, values.shape[0]):
         row = values[y]
         for x in range(row.size):
-            low = min(low, row[x])
-            high = max(high, row[x])
+            lowest[x] = row[x] if row[x] < lowest[x] else lowest[x]
+            highest[x] = row[x] if row[x] > highest[x] else highest[x]
+    low, high = lowest[0], highest[0]
+    for x in range(lowest.size):
+        low, high = min(low, lowest[x]), max(high, highest[x])
     return low, high
 
 

@@ -41,7 +41,6 @@ class _Edges(NamedTuple):
     first: np.ndarray  # (e,) int32
     second: np.ndarray  # (e,) int32
     weights: np.ndarray  # (e,) uint8
-    count: np.ndarray  # (1,) int64
 
 
 @njit(cache=True, nogil=True)
@@ -125,66 +124,97 @@ def _mark_diagonals(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @njit(cache=True, nogil=True, inline='always')
 def _add_edge(
-    edges: _Edges, tops: np.ndarray, a: int, b: int, weight: int
-) -> None:
+    absorbers: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    weights: np.ndarray,
+    count: int,
+    tops: np.ndarray,
+    a: int,
+    b: int,
+    weight: int,
+) -> int:
     """Keep an edge, a before b, or let one of the hills absorb the other.
 
-    Absorbers are higher, or as high and earlier: there are no circles.
+    Absorbers are higher, or as high and earlier: there are no circles. Which
+    of it happens cannot be foreseen, so nothing is skipped: everything is
+    written, and counts or does not.
+
+    Returns:
+        int: How many edges are kept.
     """
-    if weight == tops[b] and tops[a] >= tops[b] and edges.absorbers[b] < 0:
-        edges.absorbers[b] = a
-    elif weight == tops[a] and tops[b] > tops[a] and edges.absorbers[a] < 0:
-        edges.absorbers[a] = b
-    else:
-        i = edges.count[0]
-        edges.first[i] = a
-        edges.second[i] = b
-        edges.weights[i] = weight
-        edges.count[0] = i + 1
+    top_a, top_b = tops[a], tops[b]
+    own_a, own_b = absorbers[a], absorbers[b]
+    touch = weight > 0
+    takes_b = touch & (weight == top_b) & (top_a >= top_b) & (own_b < 0)
+    takes_a = touch & (weight == top_a) & (top_b > top_a) & (own_a < 0)
+    absorbers[b] = a if takes_b else own_b
+    absorbers[a] = b if takes_a else own_a
+    first[count], second[count], weights[count] = a, b, weight
+    return count + (touch & ~(takes_a | takes_b))
+
+
+@njit(cache=True, nogil=True)
+def _ends(hills: Hills, width: int) -> np.ndarray:
+    """(n,) int32, the first column behind each hill."""
+    ends = np.empty(hills.tops.size, np.int32)
+    for y in range(hills.first.size - 1):
+        last = hills.first[y + 1] - 1
+        for hill in range(hills.first[y], last):
+            ends[hill] = hills.starts[hill + 1]
+        ends[last] = width
+    return ends
 
 
 @njit(cache=True, nogil=True)
 def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
     """Hills that touch above level 0."""
     height, width = levels.shape
-    starts, peaks, tops, first = (
+    starts, peaks, tops, rows_at = (
         hills.starts,
         hills.peaks,
         hills.tops,
         hills.first,
     )
+    ends = _ends(hills, width)
     bundles = (width + 7) // 8
     if diagonal:
         marks, filled = _mark_diagonals(levels)
     else:
         marks, filled = np.zeros((0, 0), np.uint8), np.zeros(0, np.int32)
-    most = 3 * tops.size + 16 * filled.size
-    edges = _Edges(
-        np.full(tops.size, -1, np.int32),
-        np.empty(most, np.int32),
-        np.empty(most, np.int32),
-        np.empty(most, np.uint8),
-        np.zeros(1, np.int64),
-    )
+    most = 3 * tops.size + 16 * filled.size + 1  # one that does not count
+    absorbers = np.full(tops.size, -1, np.int32)
+    first = np.empty(most, np.int32)
+    second = np.empty(most, np.int32)
+    weights = np.empty(most, np.uint8)
+    count = 0
     for y in range(height):
         above = levels[y]
-        for a in range(first[y] + 1, first[y + 1]):
+        for a in range(rows_at[y] + 1, rows_at[y + 1]):
             valley = above[starts[a] - 1]
-            if valley > 0:
-                _add_edge(edges, tops, a - 1, a, valley)
+            count = _add_edge(
+                absorbers,
+                first,
+                second,
+                weights,
+                count,
+                tops,
+                a - 1,
+                a,
+                valley,
+            )
         if y + 1 == height:
             break
         below = levels[y + 1]
-        a, b = first[y], first[y + 1]
+        a, b = rows_at[y], rows_at[y + 1]
         x = 0
         while x < width:
-            end_a = starts[a + 1] if a + 1 < first[y + 1] else width
-            end_b = starts[b + 1] if b + 1 < first[y + 2] else width
+            end_a, end_b = ends[a], ends[b]
             end = min(end_a, end_b)
-            if tops[a] > 0 and tops[b] > 0:
-                weight = _meeting(above, below, x, end - 1, peaks[a], peaks[b])
-                if weight > 0:
-                    _add_edge(edges, tops, a, b, weight)
+            weight = _meeting(above, below, x, end - 1, peaks[a], peaks[b])
+            count = _add_edge(
+                absorbers, first, second, weights, count, tops, a, b, weight
+            )
             a += end == end_a
             b += end == end_b
             x = end
@@ -193,22 +223,30 @@ def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
         for x in range(k % bundles * 8, k % bundles * 8 + 8):
             mark = marks[y, x]
             if mark & 1:
-                _add_edge(
-                    edges,
+                count = _add_edge(
+                    absorbers,
+                    first,
+                    second,
+                    weights,
+                    count,
                     tops,
                     hill_at(hills, y, x),
                     hill_at(hills, y + 1, x + 1),
                     min(levels[y, x], levels[y + 1, x + 1]),
                 )
             if mark & 2:
-                _add_edge(
-                    edges,
+                count = _add_edge(
+                    absorbers,
+                    first,
+                    second,
+                    weights,
+                    count,
                     tops,
                     hill_at(hills, y, x + 1),
                     hill_at(hills, y + 1, x),
                     min(levels[y, x + 1], levels[y + 1, x]),
                 )
-    return edges
+    return _Edges(absorbers, first[:count], second[:count], weights[:count])
 
 
 @njit(cache=True, nogil=True)
@@ -255,7 +293,7 @@ def grow_forest(
     summits, heights = _find_summits(edges.absorbers, hills.tops)
     first, second, weights = edges.first, edges.second, edges.weights
     kept = 0
-    for i in range(edges.count[0]):
+    for i in range(weights.size):
         a, b = summits[first[i]], summits[second[i]]
         first[kept], second[kept], weights[kept] = a, b, weights[i]
         kept += a != b

@@ -63,29 +63,34 @@ def find_turns(across: np.ndarray) -> Turns:
             falling[j] ^= turn
             mark[j] = turn
     eight = marks.reshape(-1).view(np.uint64)  # to skip eight lines at a time
-    first = np.zeros(lines + 1, np.int32)
-    flat = marks.reshape(-1)
     filled = np.empty(eight.size, np.int32)
     count = 0
     for k in range(eight.size):
         filled[count] = k
         count += eight[k] != 0
-    for k in filled[:count]:
-        j = k % bundles * 8
-        for place in range(8):
-            # Marks beyond the last line are never set.
-            if flat[8 * k + place]:
-                first[j + place + 1] += 1
-    for j in range(lines):
-        first[j + 1] += first[j]
-    at = np.empty(first[lines], np.int32)
-    free = first.copy()
+    flat = marks.reshape(-1)
+    # Written whether it is a turn or not, and kept if it is: to skip what is
+    # none would be to guess.
+    positions = np.empty(8 * count + 1, np.int32)
+    line_of = np.empty(8 * count + 1, np.int32)
+    total = 0
     for k in filled[:count]:
         i, j = k // bundles, k % bundles * 8
         for place in range(8):
-            if flat[8 * k + place]:
-                at[free[j + place]] = i
-                free[j + place] += 1
+            positions[total] = i
+            line_of[total] = j + place
+            total += flat[8 * k + place]  # never set beyond the last line
+    first = np.zeros(lines + 1, np.int32)
+    for line in line_of[:total]:
+        first[line + 1] += 1
+    for j in range(lines):
+        first[j + 1] += first[j]
+    at = np.empty(total, np.int32)
+    free = first.copy()
+    for n in range(total):
+        line = line_of[n]
+        at[free[line]] = positions[n]
+        free[line] += 1
     return Turns(at, first)
 
 

@@ -1,6 +1,7 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A whole search of a framed map, in one compiled call."""
 
+import cv2
 import numpy as np
 
 from projects.scm.utils.compiling import njit
@@ -49,7 +50,6 @@ def cuts_at(
     return cuts
 
 
-@njit(cache=True, nogil=True)
 def search_cuts(
     framed: np.ndarray,
     cuts: np.ndarray,
@@ -74,8 +74,21 @@ def search_cuts(
         (k + 1,) int64 rising, where those of each distinct cut start; the
         same of all contours. What is not wanted has no box.
     """
+    # OpenCV transposes a map in a quarter of the time of a compiled loop.
+    return _search(framed, cv2.transpose(framed), cuts, largest, every)
+
+
+@njit(cache=True, nogil=True)
+def _search(
+    framed: np.ndarray,
+    turned: np.ndarray,
+    cuts: np.ndarray,
+    largest: bool | None,
+    every: bool | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`search_cuts` of a map that is transposed already."""
     falling, place = distinct_cuts(cuts)
-    terrain = survey(framed)
+    terrain = survey(framed, turned)
     boxes = every_box = np.empty((0, 4), np.int64)
     offsets = every_offset = np.zeros(falling.size + 1, np.int64)
     # By the None, which the compiler knows, it leaves out a whole search.

@@ -24,9 +24,8 @@ class Terrain(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def survey(levels: np.ndarray) -> Terrain:
+def survey(levels: np.ndarray, turned: np.ndarray) -> Terrain:
     """See :class:`Terrain`."""
-    turned = levels.T.copy()
     row_turns, column_turns = find_turns(turned), find_turns(levels)
     hills = find_hills(levels, row_turns, False)
     return Terrain(
