@@ -38,7 +38,24 @@ print(more(1), less(1), more(2.5))
 """
 
 
-def run(code: str, repo: Path, **env: str) -> list[str]:
+CALLER = """
+from projects.scm.of_a_test import more
+from projects.scm.utils.compiling import njit
+
+@njit(cache=True, nogil=True)
+def twice_more(x): return more(more(x))
+"""
+IMPORT_CALLER = """
+import projects.scm
+projects.scm.__path__.append({folder!r})
+from projects.scm.its_caller import twice_more
+print(twice_more(1))
+"""
+
+
+def run(
+    code: str, repo: Path, prints: str = '2 0 3.5', **env: str
+) -> list[str]:
     done = subprocess.run(
         [sys.executable, '-c', code],
         cwd=repo,
@@ -47,7 +64,7 @@ def run(code: str, repo: Path, **env: str) -> list[str]:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == '2 0 3.5\n'
+    assert done.stdout == f'{prints}\n'
     return done.stderr.splitlines()
 
 
@@ -73,6 +90,20 @@ def test_compiling_is_said_once(repo, tmp_path) -> None:
     env = {'NUMBA_CACHE_DIR': str(tmp_path / 'cache')}
     assert run(code, repo, **env) == ['Compiling, once (up to minutes)']
     assert run(code, repo, **env) == []
+
+
+def test_a_change_in_another_file_is_compiled(repo, tmp_path) -> None:
+    """What a function calls is part of its cached code."""
+    called = tmp_path / 'of_a_test.py'
+    called.write_text(FILE)
+    (tmp_path / 'its_caller.py').write_text(CALLER)
+    code = IMPORT_CALLER.format(folder=str(tmp_path))
+    env = {'NUMBA_CACHE_DIR': str(tmp_path / 'cache')}
+    assert run(code, repo, '3', **env) == ['Compiling, once (up to minutes)']
+    assert run(code, repo, '3', **env) == []
+    called.write_text(FILE.replace('x + 1', 'x + 10'))
+    assert run(code, repo, '21', **env) == ['Compiling, once (up to minutes)']
+    assert run(code, repo, '21', **env) == []
 
 
 def test_every_compiled_function_goes_this_way(repo) -> None:

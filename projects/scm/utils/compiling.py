@@ -1,6 +1,9 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""numba's ``njit`` with two adaptations.
+"""numba's ``njit`` with three adaptations.
 
+* What is cached is compiled again when the source of a function that it calls
+  has changed, in another file, too: numba looks at the file of the function
+  alone, and what it calls is part of the compiled code.
 * It works without a cache where there is no place for one: the package is
   read-only and so is the home folder, as in many containers.
 * What takes long is said: that there is no cache, and that functions are
@@ -9,15 +12,19 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import event
+from numba.core.dispatcher import Dispatcher
 
 _PACKAGE = __name__.partition('.utils')[0]
 _logger = logging.getLogger(_PACKAGE)
+#: By file with compiled functions, all files that these are made from.
+_sources: dict[str, set[str]] = {}
 
 
 def njit(**options: Any) -> Callable[[Callable], Callable]:
@@ -30,8 +37,12 @@ def njit(**options: Any) -> Callable[[Callable], Callable]:
 
     def decorate(function: Callable) -> Callable:
         say_when_compiling()
+        sources = _sources_of(function)
         try:
-            return numba.njit(**options)(function)
+            compiled = numba.njit(**options)(function)
+            if options.get('cache'):
+                _stamp(compiled, sources)
+            return compiled
         except RuntimeError as error:
             if not options.get('cache') or 'cannot cache' not in str(error):
                 raise
@@ -39,6 +50,37 @@ def njit(**options: Any) -> Callable[[Callable], Callable]:
         return numba.njit(**{**options, 'cache': False})(function)
 
     return decorate
+
+
+def _sources_of(function: Callable) -> set[str]:
+    """Its file, and those of compiled functions that its module imports.
+
+    Imports come first in a module: they have been decorated already.
+    """
+    file = function.__code__.co_filename
+    found = _sources.setdefault(file, {file})
+    for value in function.__globals__.values():
+        if isinstance(value, Dispatcher):
+            found |= _sources.get(value.py_func.__code__.co_filename, set())
+    return found
+
+
+def _stamp(compiled: Dispatcher, sources: set[str]) -> None:
+    """Let the cache of a function depend on all its sources.
+
+    The place is not a public one. Where a version of numba has another,
+    numba's own rule stays.
+    """
+    stamps = []
+    for source in sorted(sources):
+        try:
+            about = Path(source).stat()
+        except OSError:  # in an archive, which replaces all files at once
+            continue
+        stamps.append((Path(source).name, about.st_mtime_ns, about.st_size))
+    with suppress(AttributeError):
+        file = compiled._cache._cache_file
+        file._source_stamp = (file._source_stamp, *stamps)
 
 
 @cache
