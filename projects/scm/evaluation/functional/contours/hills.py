@@ -16,6 +16,9 @@ import numpy as np
 
 from projects.scm.utils.compiling import njit
 
+#: No literals: for each of those numba would compile a function of its own.
+NO, YES = np.bool_(False), np.bool_(True)
+
 
 class Turns(NamedTuple):
     """Where the levels of L lines turn, from rising to falling and back.

@@ -21,7 +21,7 @@ from .component_sweep import (
     sweep_to,
 )
 from .hill_forest import HillForest, component_of, grow_forest
-from .hills import Hills, find_hills
+from .hills import NO, YES, Hills, find_hills
 from .largest import column_tops, row_tops, spans
 from .terrain import Terrain
 
@@ -147,9 +147,9 @@ def all_contours(
     levels, hills, forest = terrain.levels, terrain.hills, terrain.forest
     columns = terrain.columns
     hollow = ~levels  # 255 - levels, which numba would make int64
-    valleys = find_hills(hollow, terrain.row_turns, True)
-    column_valleys = find_hills(~terrain.turned, terrain.column_turns, True)
-    hollow_forest = grow_forest(hollow, valleys, False)
+    valleys = find_hills(hollow, terrain.row_turns, YES)
+    column_valleys = find_hills(~terrain.turned, terrain.column_turns, YES)
+    hollow_forest = grow_forest(hollow, valleys, NO)
     hole_roots, hole_extents, hole_offsets = _find_holes(
         hollow_forest, valleys, column_valleys, cuts
     )

@@ -8,7 +8,7 @@ import numpy as np
 from projects.scm.utils.compiling import njit
 
 from .hill_forest import HillForest, grow_forest
-from .hills import Hills, Turns, find_hills, find_turns
+from .hills import NO, YES, Hills, Turns, find_hills, find_turns
 
 
 class Terrain(NamedTuple):
@@ -27,13 +27,13 @@ class Terrain(NamedTuple):
 def survey(levels: np.ndarray, turned: np.ndarray) -> Terrain:
     """See :class:`Terrain`."""
     row_turns, column_turns = find_turns(turned), find_turns(levels)
-    hills = find_hills(levels, row_turns, False)
+    hills = find_hills(levels, row_turns, NO)
     return Terrain(
         levels,
         turned,
         row_turns,
         column_turns,
         hills,
-        find_hills(turned, column_turns, False),
-        grow_forest(levels, hills, True),
+        find_hills(turned, column_turns, NO),
+        grow_forest(levels, hills, YES),
     )
