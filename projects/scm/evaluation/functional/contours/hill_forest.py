@@ -298,6 +298,7 @@ def grow_forest(
         first[kept], second[kept], weights[kept] = a, b, weights[i]
         kept += a != b
     parents = np.arange(heights.size).astype(np.int32)
+    leads_to = parents.copy()  # the same, flattened: roots are found sooner
     links = np.full(heights.size, -1, np.int16)
     sizes = np.ones(heights.size, np.int32)
     joins = np.empty(heights.size, np.int32)
@@ -309,14 +310,16 @@ def grow_forest(
         changes[height] += 1
     for i in falling_order(weights[:kept]):
         a, b = first[i], second[i]
-        while parents[a] != a:
-            a = parents[a]
-        while parents[b] != b:
-            b = parents[b]
+        while leads_to[a] != a:
+            leads_to[a] = leads_to[leads_to[a]]
+            a = leads_to[a]
+        while leads_to[b] != b:
+            leads_to[b] = leads_to[leads_to[b]]
+            b = leads_to[b]
         if a != b:
             if sizes[a] < sizes[b]:
                 a, b = b, a
-            parents[b] = a
+            parents[b] = leads_to[b] = a
             links[b] = weights[i]
             sizes[a] += sizes[b]
             joins[joined] = b
