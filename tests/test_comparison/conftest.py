@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from mmengine.model import BaseModel
+from mmpretrain.registry import MODELS
 from synthetic_results import dump_results, make_results
 
 COMPARISON = """
@@ -19,7 +21,7 @@ test_epochs: [1]
 """
 CONFIG = """
 predictions = {predictions!r}
-model = dict(head=dict(type='Head'))
+model = dict(type='ComparedModel', head=dict(type='Head'))
 train_dataloader = dict(batch_size=8)
 train_cfg = dict(max_epochs=2)
 test_evaluator = dict(type='WSOLEvaluator', protocol=['scm', 'tscam'])
@@ -49,6 +51,19 @@ LABELS = """
 pathlib.Path(value('--out')).write_text(
     json.dumps(dict(chosen_by='labels', threshold=0.2, curve=[1])))
 """
+
+
+@MODELS.register_module(force=True)
+class ComparedModel(BaseModel):
+    """It can be built, and knows one option of its head."""
+
+    def __init__(self, head: dict) -> None:
+        super().__init__()
+        if unknown := set(head) - {'type', 'x'}:
+            raise TypeError(f'unexpected {sorted(unknown)}')
+
+    def forward(self, *args: object) -> None:
+        """Nothing."""
 
 
 class Bench:

@@ -170,7 +170,19 @@ def test_protocols_are_looked_at_before_a_training(bench, make_runner):
     config = bench.folder / 'configs' / 'scm_birds.py'
     config.write_text(config.read_text().replace("['scm', 'tscam']", "'scm'"))
     with pytest.raises(
-        ValueError, match=r"scm_birds.py: .*expected 'tscam'.*\['scm'\]"
+        ValueError,
+        match=r"scm_birds.py, method 'scm': .*expected 'tscam'.*\['scm'\]",
+    ):
+        make_runner().run()
+    assert bench.calls == []
+
+
+def test_models_are_built_before_a_training(bench, make_runner):
+    """A word wrong in the last method costs no training of the first."""
+    text = bench.file.read_text()
+    bench.file.write_text(text.replace('{x: 1}', '{y: 1}'))
+    with pytest.raises(
+        ValueError, match=r"scm_birds.py, method 'scm': unexpected \['y'\]"
     ):
         make_runner().run()
     assert bench.calls == []

@@ -21,6 +21,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
 
 from projects.scm.evaluation.functional import (
     EvaluationPlan,
@@ -33,6 +34,7 @@ from projects.scm.utils import (
     write_json,
 )
 from projects.scm.utils.config_options import load_config
+from projects.scm.utils.model_building import build_without_memory
 
 from .results import (
     RunResult,
@@ -160,8 +162,10 @@ class Runner:
 
         Raises:
             RuntimeError: If a tool fails; the message names its log.
-            ValueError: If a file of results is damaged or of another run, or
-                a config has no protocol with a fixed threshold.
+            ValueError: If a file of results is damaged or of another run, or,
+                before anything is trained, if the model of a method cannot
+                be built, for want of an optional package too, or its config
+                has no protocol with a fixed threshold.
         """
         runs = self.comparison.runs()
         folders = (self.results, *self.earlier)
@@ -172,21 +176,27 @@ class Runner:
         missing = [
             r for r in runs if (r.dataset, r.method.name, r.seed) not in done
         ]
-        for run in missing:  # before anything is trained
-            self._check_protocols(run)
+        # Before anything is trained, and once for all seeds.
+        for run in {(r.dataset, r.method.name): r for r in missing}.values():
+            self._check_config(run)
         _say('%d of %d runs are done', len(runs) - len(missing), len(runs))
         for place, run in enumerate(missing):
             left = missing[place + 1 :]
             self._run_one(run, f'{len(runs) - len(left)}/{len(runs)}', left)
         return finished_results(self.comparison, *folders)
 
-    def _check_protocols(self, run: Run) -> None:
+    def _check_config(self, run: Run) -> None:
+        """See that a method can be built and has a fixed threshold."""
         cfg = load_config(self.configs / run.config)
         cfg.merge_from_dict(run.method.options)
+        init_default_scope(cfg.get('default_scope', 'mmpretrain'))
         try:
             fixed_threshold(EvaluationPlan.build(cfg.test_evaluator.protocol))
-        except ValueError as error:
-            raise ValueError(f'{run.config}: {error}') from error
+            build_without_memory(cfg.model)
+        except Exception as error:  # the parts of a model raise anything
+            raise ValueError(
+                f'{run.config}, method {run.method.name!r}: {error}'
+            ) from error
 
     def _run_one(self, run: Run, place: str, left: Sequence[Run]) -> None:
         folder, config = self.work_dir / run.name, self._config(run)

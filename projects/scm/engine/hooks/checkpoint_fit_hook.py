@@ -4,12 +4,12 @@
 import warnings
 from typing import Any
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmpretrain.registry import HOOKS, MODELS
+from mmpretrain.registry import HOOKS
 
 from projects.scm.engine.unwrapping import unwrap
+from projects.scm.utils.model_building import build_without_memory
 from projects.scm.utils.weights import (
     CALIBRATION,
     Fit,
@@ -61,7 +61,8 @@ class CheckpointFitHook(Hook):
         weights = find_weights(checkpoint, path)
         refuse_official(weights, path)
         if model is None:
-            model = _without_memory(runner)
+            # It holds a part of it in each process.
+            model = build_without_memory(runner.cfg.model)
         with warnings.catch_warnings():
             # On the meta device nothing is copied, which is what is wanted.
             warnings.filterwarnings('ignore', '.*copying from a non-meta')
@@ -89,15 +90,6 @@ class CheckpointFitHook(Hook):
         if self._found is not None:
             found, self._found = self._found, None
             check_fit(*found, _path(runner), optional, **words)
-
-
-def _without_memory(runner: Runner) -> torch.nn.Module:
-    """The model of a run that holds a part of it in each process."""
-    try:
-        with torch.device('meta'):
-            return MODELS.build(runner.cfg.model)
-    except RuntimeError:  # some compute numbers while they are built
-        return MODELS.build(runner.cfg.model)
 
 
 def _path(runner: Runner) -> str:
