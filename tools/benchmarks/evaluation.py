@@ -74,7 +74,7 @@ _repo_path.make_importable()
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
-from measuring import time_in_turns  # noqa: E402
+from measuring import describe_machine, time_in_turns  # noqa: E402
 
 from projects.scm.evaluation.functional import (  # noqa: E402
     EvaluationPlan,
@@ -320,6 +320,7 @@ def main(argv: list[str] | None = None) -> None:
         verify(rng, kinds, args.verify, args.verify_size)
     if args.json:
         report = {
+            'machine': describe_machine('cpu'),
             'opencv': cv2.__version__,
             'numpy': np.__version__,
             'verified_maps': args.verify,
