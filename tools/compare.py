@@ -37,6 +37,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'whose runs are shown and not done once more',
     )
     parser.add_argument(
+        '--baseline',
+        metavar='METHOD',
+        help='the method that the others are compared with, in place of the '
+        "file's",
+    )
+    parser.add_argument(
         '--work-dir',
         type=Path,
         help='folder of trainings, which may be removed when they are '

@@ -38,6 +38,15 @@ def test_runs_tells_and_draws(bench, tool):
     bench.forget_calls()
     again = compare(tool.parse_args([*arguments, '--tables']), bench.tools)
     assert again == text
+    other = [*arguments, '--tables', '--baseline', 'scm']
+    turned = compare(tool.parse_args(other), bench.tools)
+    assert turned.count('| tscam − scm | 2 pairs |') == 10
+    assert 'scm − tscam' not in turned
+    other[-1] = 'no'
+    with pytest.raises(
+        ValueError, match=r"--baseline: expected one of \['tscam', 'scm'\]"
+    ):
+        compare(tool.parse_args(other), bench.tools)
     assert bench.calls == []
 
 

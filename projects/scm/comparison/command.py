@@ -33,6 +33,8 @@ def compare(args: argparse.Namespace, tools: Path) -> str:
         RuntimeError: If a training or a test fails.
     """
     comparison = read_comparison(args.comparison)
+    if args.baseline is not None:
+        comparison = comparison.against(args.baseline)
     work_dir = args.work_dir or Path('work_dirs/compare', args.comparison.stem)
     results, *earlier = args.results or [work_dir / 'results']
     if args.tables:

@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,25 @@ class Comparison:
             for method in self.methods.values()
             if method.datasets is None or dataset in method.datasets
         ]
+
+    def against(self, baseline: str) -> 'Comparison':
+        """The same methods, compared with another one.
+
+        Args:
+            baseline (str): One of the methods.
+
+        Returns:
+            Comparison: With this baseline.
+
+        Raises:
+            ValueError: If there is no such method.
+        """
+        if baseline not in self.methods:
+            raise ValueError(
+                f'--baseline: expected one of {list(self.methods)}, got '
+                f'{baseline!r}'
+            )
+        return replace(self, baseline=baseline)
 
 
 def read_comparison(path: str | os.PathLike) -> Comparison:
