@@ -20,7 +20,7 @@ import numpy as np
 
 from projects.scm.utils.compiling import njit
 
-from .hills import Hills, falling_order, hill_at
+from .hills import Hills, falling_order, filled_bundles, hill_at
 
 
 class HillForest(NamedTuple):
@@ -113,13 +113,7 @@ def _mark_diagonals(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             mark[x] = np.uint8(down > down_sides) | (
                 np.uint8(up > up_sides) << np.uint8(1)
             )
-    eight = marks.reshape(-1).view(np.uint64)
-    filled = np.empty(eight.size, np.int32)
-    count = 0
-    for k in range(eight.size):
-        filled[count] = k
-        count += eight[k] != 0
-    return marks, filled[:count]
+    return marks, filled_bundles(marks)
 
 
 @njit(cache=True, nogil=True, inline='always')
@@ -155,18 +149,6 @@ def _add_edge(
 
 
 @njit(cache=True, nogil=True)
-def _ends(hills: Hills, width: int) -> np.ndarray:
-    """(n,) int32, the first column behind each hill."""
-    ends = np.empty(hills.tops.size, np.int32)
-    for y in range(hills.first.size - 1):
-        last = hills.first[y + 1] - 1
-        for hill in range(hills.first[y], last):
-            ends[hill] = hills.starts[hill + 1]
-        ends[last] = width
-    return ends
-
-
-@njit(cache=True, nogil=True)
 def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
     """Hills that touch above level 0."""
     height, width = levels.shape
@@ -176,7 +158,8 @@ def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
         hills.tops,
         hills.first,
     )
-    ends = _ends(hills, width)
+    ends = starts[1:].copy()  # first column behind each hill
+    ends[rows_at[1:] - 1] = width
     bundles = (width + 7) // 8
     if diagonal:
         marks, filled = _mark_diagonals(levels)
@@ -221,31 +204,20 @@ def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
     for k in filled:
         y = k // bundles
         for x in range(k % bundles * 8, k % bundles * 8 + 8):
-            mark = marks[y, x]
-            if mark & 1:
-                count = _add_edge(
-                    absorbers,
-                    first,
-                    second,
-                    weights,
-                    count,
-                    tops,
-                    hill_at(hills, y, x),
-                    hill_at(hills, y + 1, x + 1),
-                    min(levels[y, x], levels[y + 1, x + 1]),
-                )
-            if mark & 2:
-                count = _add_edge(
-                    absorbers,
-                    first,
-                    second,
-                    weights,
-                    count,
-                    tops,
-                    hill_at(hills, y, x + 1),
-                    hill_at(hills, y + 1, x),
-                    min(levels[y, x + 1], levels[y + 1, x]),
-                )
+            for rising in range(2):
+                if marks[y, x] >> rising & 1:
+                    upper, lower = x + rising, x + 1 - rising
+                    count = _add_edge(
+                        absorbers,
+                        first,
+                        second,
+                        weights,
+                        count,
+                        tops,
+                        hill_at(hills, y, upper),
+                        hill_at(hills, y + 1, lower),
+                        min(levels[y, upper], levels[y + 1, lower]),
+                    )
     return _Edges(absorbers, first[:count], second[:count], weights[:count])
 
 

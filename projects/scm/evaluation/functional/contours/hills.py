@@ -42,6 +42,25 @@ class Hills(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
+def filled_bundles(marks: np.ndarray) -> np.ndarray:
+    """Where any of eight marks in a row is set, to skip all others.
+
+    Args:
+        marks (np.ndarray): (n, 8 w) uint8, contiguous.
+
+    Returns:
+        np.ndarray: (k,) int32, places in raster order, divided by 8, rising.
+    """
+    eight = marks.reshape(-1).view(np.uint64)
+    filled = np.empty(eight.size, np.int32)
+    count = 0
+    for k in range(eight.size):
+        filled[count] = k
+        count += eight[k] != 0
+    return filled[:count]
+
+
+@njit(cache=True, nogil=True)
 def find_turns(across: np.ndarray) -> Turns:
     """Find the turning points of many lines side by side.
 
@@ -65,19 +84,14 @@ def find_turns(across: np.ndarray) -> Turns:
             )
             falling[j] ^= turn
             mark[j] = turn
-    eight = marks.reshape(-1).view(np.uint64)  # to skip eight lines at a time
-    filled = np.empty(eight.size, np.int32)
-    count = 0
-    for k in range(eight.size):
-        filled[count] = k
-        count += eight[k] != 0
+    filled = filled_bundles(marks)
     flat = marks.reshape(-1)
     # Written whether it is a turn or not, and kept if it is: to skip what is
     # none would be to guess.
-    positions = np.empty(8 * count + 1, np.int32)
-    line_of = np.empty(8 * count + 1, np.int32)
+    positions = np.empty(8 * filled.size + 1, np.int32)
+    line_of = np.empty(8 * filled.size + 1, np.int32)
     total = 0
-    for k in filled[:count]:
+    for k in filled:
         i, j = k // bundles, k % bundles * 8
         for place in range(8):
             positions[total] = i
