@@ -129,11 +129,7 @@ class Comparison:
         Raises:
             ValueError: If there is no such method.
         """
-        if baseline not in self.methods:
-            raise ValueError(
-                f'--baseline: expected one of {list(self.methods)}, got '
-                f'{baseline!r}'
-            )
+        _check_baseline('--baseline', baseline, self.methods)
         return replace(self, baseline=baseline)
 
 
@@ -179,11 +175,7 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
                 f'above it that are trained, {trained}, got '
                 f'{method.weights_of!r}'
             )
-    if content['baseline'] not in methods:
-        raise ValueError(
-            f'{path}: baseline: expected one of {list(methods)}, got '
-            f'{content["baseline"]!r}'
-        )
+    _check_baseline(f'{path}: baseline', content['baseline'], methods)
     return Comparison(
         title=content.get('title', path.stem),
         baseline=content['baseline'],
@@ -192,6 +184,15 @@ def read_comparison(path: str | os.PathLike) -> Comparison:
         seeds=_listed(path, content, 'seeds', int),
         test_epochs=_listed(path, content, 'test_epochs', int, empty=True),
     )
+
+
+def _check_baseline(
+    where: str, baseline: Any, methods: Mapping[str, Method]
+) -> None:
+    if baseline not in methods:
+        raise ValueError(
+            f'{where}: expected one of {list(methods)}, got {baseline!r}'
+        )
 
 
 def _check_fields(path: Path, content: Any) -> None:
