@@ -38,7 +38,7 @@ def test_unit_levels(score_map):
 
 def test_every_pixel_of_real_sizes():
     rng = np.random.default_rng(0)
-    for scale in (1e-30, 1e-3, 1.0, 1e12):
+    for scale in (1e-307, 1e-30, 1e-3, 1.0, 1e12):
         score_map = rng.normal(size=(224, 224)) * scale
         expected = quantize_score_map(normalize_score_map(score_map))
         assert_framed(raw_levels(score_map), expected)
@@ -47,6 +47,23 @@ def test_every_pixel_of_real_sizes():
             raw_levels(score_map[:, ::2]),
             quantize_score_map(normalize_score_map(score_map[:, ::2])),
         )
+
+
+def test_pixels_on_the_edge_between_two_levels():
+    rng = np.random.default_rng(0)
+    for low, span in ((0.0, 1.0), (-3.7, 0.3), (1e5, 7e-4), (-1e-3, 1e9)):
+        edges = low + span * (np.arange(256) / 255)
+        edges = np.concatenate(
+            [edges, np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf)]
+        )
+        score_map = rng.choice(edges, (64, 61))
+        expected = quantize_score_map(normalize_score_map(score_map))
+        assert_framed(raw_levels(score_map), expected)
+        # Rows with one such pixel, and rows without.
+        score_map = low + span * rng.random((64, 61))
+        score_map[::2, 7] = rng.choice(edges, 32)
+        expected = quantize_score_map(normalize_score_map(score_map))
+        assert_framed(raw_levels(score_map), expected)
 
 
 def test_the_range_may_be_all_that_float64_holds_and_no_more():
@@ -65,3 +82,14 @@ def test_refuses(levels, bad):
         levels(bad)
     with pytest.raises(ValueError, match='normalise it first'):
         unit_levels([[0.0, 1.1]])
+
+
+@pytest.mark.parametrize('levels', [raw_levels, unit_levels])
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize('height', [4, 5])
+def test_refuses_one_bad_pixel_wherever_it_is(levels, bad, height):
+    for place in np.ndindex(height, 9):
+        score_map = np.linspace(0, 1, height * 9).reshape(height, 9)
+        score_map[place] = bad
+        with pytest.raises(ValueError, match='score map'):
+            levels(score_map)

@@ -6,6 +6,7 @@ over the edge is cut there, and whoever asks can count it; a box that cannot
 be meant is refused.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -91,8 +92,8 @@ def fit_boxes(
         return FittedBoxes(boxes, np.zeros(len(boxes), bool))
     far = np.array(size)
     leaves = ((boxes[:, :2] < 0) | (boxes[:, 2:] > far)).any(axis=1)
-    limits = np.tile(far - last_pixel, 2)
-    return FittedBoxes(np.clip(boxes, 0, limits), leaves)
+    limits = np.concatenate([far, far]) - last_pixel
+    return FittedBoxes(np.minimum(np.maximum(boxes, 0), limits), leaves)
 
 
 def box_problem(
@@ -111,7 +112,7 @@ def box_problem(
         str, optional: What is wrong and what was expected, to be put behind
         the box.
     """
-    if not np.isfinite(box).all():
+    if not all(map(math.isfinite, box)):
         return 'is not finite'
     x0, y0, x1, y1 = box
     if x1 < x0 or y1 < y0:

@@ -159,8 +159,8 @@ def boxes_to_frame(
         np.ndarray: (n, 4) int64.
     """
     boxes = as_boxes(boxes_xyxy)
-    image = np.tile(as_size(image_size_wh, 'image_size_wh'), 2)
-    frame = np.tile(as_size(frame_size_wh, 'frame_size_wh'), 2)
+    image = np.array(as_size(image_size_wh, 'image_size_wh') * 2)
+    frame = np.array(as_size(frame_size_wh, 'frame_size_wh') * 2)
     return np.trunc(boxes * frame / image).astype(np.int64)
 
 
@@ -180,6 +180,6 @@ def scale_boxes(
         np.ndarray: (n, 4) float64.
     """
     boxes = as_boxes(boxes_xyxy)
-    source = np.tile(as_size(from_size_wh, 'from_size_wh'), 2)
-    target = np.tile(as_size(to_size_wh, 'to_size_wh'), 2)
+    source = np.array(as_size(from_size_wh, 'from_size_wh') * 2)
+    target = np.array(as_size(to_size_wh, 'to_size_wh') * 2)
     return boxes * target / source

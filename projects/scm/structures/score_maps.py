@@ -138,6 +138,15 @@ def resize_score_map(
     Raises:
         ValueError: If the interpolation is unknown or the map is no map.
     """
+    return resize_checked_map(
+        check_score_map(score_map), size_wh, interpolation
+    )
+
+
+def resize_checked_map(
+    score_map: np.ndarray, size_wh: Sequence[int], interpolation: str
+) -> np.ndarray:
+    """:func:`resize_score_map` of what :func:`check_score_map` returned."""
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
             f'interpolation: expected one of {sorted(INTERPOLATIONS)}, got '
@@ -145,7 +154,7 @@ def resize_score_map(
         )
     width, height = size_wh
     return cv2.resize(
-        check_score_map(score_map),
+        score_map,
         (int(width), int(height)),
         interpolation=INTERPOLATIONS[interpolation],
     )

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,8 @@ from projects.scm.structures import (
     boxes_to_frame,
     fit_boxes,
     otsu_cut,
-    resize_score_map,
 )
+from projects.scm.structures.score_maps import resize_checked_map
 
 from .error_breakdown import ERROR_KINDS, classify_boxes
 from .grey_levels import raw_levels
@@ -128,19 +129,26 @@ _Wanted = Mapping[tuple[int, str], Mapping[tuple[int, str], Measure]]
 
 
 class _MapBoxes:
-    """Boxes of the score maps of an image; each map is searched once."""
+    """Boxes of the score maps of an image; each map is searched once.
+
+    What is compiled is loaded with the first image: it takes a while.
+    """
 
     def __init__(
         self,
         plan: EvaluationPlan,
-        maps: Mapping[int, np.ndarray],
+        maps: Mapping[int, np.ndarray],  # float64, finite
         wanted: _Wanted,
         gt_boxes: np.ndarray,
     ) -> None:
+        from . import image_record_loops
+        from .contours import searching
+
         self.plan = plan
         self.maps = maps
         self.wanted = wanted
         self.gt_boxes = gt_boxes.astype(np.float64)
+        self.searching, self.loops = searching, image_record_loops
         self._looks: dict[tuple[int, int, str], _Look] = {}
 
     def look(self, label: int, index: int, contours: str) -> _Look:
@@ -150,23 +158,20 @@ class _MapBoxes:
         return self._looks[label, index, contours]
 
     def _search(self, label: int, interpolation: str) -> None:
-        from .contours.searching import cuts_at, search_cuts
-        from .image_record_loops import look_at_boxes
-
         plan, wanted = self.plan, tuple(self.wanted[label, interpolation])
         framed = raw_levels(
-            resize_score_map(
+            resize_checked_map(
                 self.maps[label], plan.frame_size_wh, interpolation
             )
         )
-        cuts = cuts_at(
+        cuts = self.searching.cuts_at(
             framed,
             plan.shared_thresholds[interpolation],
             otsu_cut(framed[1:-1, 1:-1]),
         )
         flags = search_flags({kind for _, kind in wanted}, plan.contours)
-        ious, kinds = look_at_boxes(
-            search_cuts(framed, cuts, *flags),
+        ious, kinds = self.loops.look_at_boxes(
+            self.searching.search_cuts(framed, cuts, *flags),
             plan.looks(wanted),
             self.gt_boxes,
         )
@@ -436,7 +441,7 @@ def _check_maps(maps: ArrayLike, labels: list[int], name: str) -> np.ndarray:
             f'{name}: score_maps: NaN or infinite values in the maps of '
             f'classes {bad}'
         )
-    return maps
+    return np.asarray(maps, np.float64)
 
 
 def _classes(
@@ -478,7 +483,7 @@ def _best_ious(
     if not classes:
         return np.full(found.plan.num_columns(index), -1.0)
     ious = [found.look(c, index, measure.contours).ious for c in classes]
-    return ious[0] if len(ious) == 1 else np.max(ious, axis=0)
+    return reduce(np.maximum, ious)
 
 
 def _error_kinds(
