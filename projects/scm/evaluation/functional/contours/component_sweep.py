@@ -15,7 +15,7 @@ import numpy as np
 from projects.scm.utils.compiling import njit
 
 from .hill_forest import HillForest, component_of
-from .hills import Hills, falling_order, hill_at
+from .hills import Hills, falling_order
 
 NOWHERE = 1 << 30
 
@@ -52,8 +52,14 @@ def start_sweep(forest: HillForest, hills: Hills, columns: Hills) -> Sweep:
         Sweep: Before the highest cut.
     """
     column_summits = np.empty(columns.tops.size, np.int32)
+    # Column hills come from left to right, and so does what holds them.
+    holders = hills.first[:-1].copy()
     for i in range(columns.tops.size):
-        hill = hill_at(hills, columns.peaks[i], columns.rows[i])
+        x, y = columns.rows[i], columns.peaks[i]
+        hill = holders[y]
+        while hill + 1 < hills.first[y + 1] and hills.starts[hill + 1] <= x:
+            hill += 1
+        holders[y] = hill
         column_summits[i] = forest.summits[hill]
     extents = np.empty((forest.heights.size, 5), np.int32)
     extents[:, X0] = extents[:, Y0] = extents[:, FIRST] = NOWHERE

@@ -204,19 +204,8 @@ def _find_leaders(
 
 
 @njit(cache=True, nogil=True)
-def column_tops(levels: np.ndarray) -> np.ndarray:
-    """(W,) uint8, highest level of every column."""
-    tops = np.zeros(levels.shape[1], np.uint8)
-    for y in range(levels.shape[0]):
-        row = levels[y]
-        for x in range(row.size):
-            tops[x] = max(tops[x], row[x])
-    return tops
-
-
-@njit(cache=True, nogil=True)
 def row_tops(hills: Hills) -> np.ndarray:
-    """(H,) uint8, highest level of every row."""
+    """(H,) uint8, highest level of every row, or of columns by their hills."""
     tops = np.zeros(hills.first.size - 1, np.uint8)
     for i in range(hills.tops.size):
         y = hills.rows[i]
@@ -269,7 +258,8 @@ def largest_contours(
         offsets[i + 1] = offsets[i] + (forest.counts[cuts[i]] > 0)
         several |= forest.counts[cuts[i]] > 1
     boxes = np.empty((offsets[cuts.size], 4), np.int64)
-    columns_at, rows_at = spans(column_tops(levels)), spans(row_tops(hills))
+    columns_at = spans(row_tops(terrain.columns))
+    rows_at = spans(row_tops(hills))
     for i in range(cuts.size):
         cut = cuts[i]
         if forest.counts[cut] == 1:

@@ -22,7 +22,7 @@ from .component_sweep import (
 )
 from .hill_forest import HillForest, component_of, grow_forest
 from .hills import NO, YES, Hills, find_hills
-from .largest import column_tops, row_tops, spans
+from .largest import row_tops, spans
 from .terrain import Terrain
 
 
@@ -161,7 +161,7 @@ def all_contours(
         offsets[i + 1] = offsets[i] + blobs + holes
         most_blobs, most_holes = max(most_blobs, blobs), max(most_holes, holes)
     boxes = np.empty((offsets[-1], 4), np.int64)
-    columns_at, rows_at = spans(column_tops(levels)), spans(row_tops(hills))
+    columns_at, rows_at = spans(row_tops(columns)), spans(row_tops(hills))
     sweep = start_sweep(forest, hills, columns)
     blob_node = np.empty(forest.heights.size, np.int64)
     hole_node = np.full(hollow_forest.heights.size, -1, np.int64)
