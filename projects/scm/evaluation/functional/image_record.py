@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -129,10 +130,7 @@ _Wanted = Mapping[tuple[int, str], Mapping[tuple[int, str], Measure]]
 
 
 class _MapBoxes:
-    """Boxes of the score maps of an image; each map is searched once.
-
-    What is compiled is loaded with the first image: it takes a while.
-    """
+    """Boxes of the score maps of an image; each map is searched once."""
 
     def __init__(
         self,
@@ -141,14 +139,10 @@ class _MapBoxes:
         wanted: _Wanted,
         gt_boxes: np.ndarray,
     ) -> None:
-        from . import image_record_loops
-        from .contours import searching
-
         self.plan = plan
         self.maps = maps
         self.wanted = wanted
         self.gt_boxes = gt_boxes.astype(np.float64)
-        self.searching, self.loops = searching, image_record_loops
         self._looks: dict[tuple[int, int, str], _Look] = {}
 
     def look(self, label: int, index: int, contours: str) -> _Look:
@@ -158,20 +152,21 @@ class _MapBoxes:
         return self._looks[label, index, contours]
 
     def _search(self, label: int, interpolation: str) -> None:
+        from .image_record_loops import look_at_map
+
         plan, wanted = self.plan, tuple(self.wanted[label, interpolation])
         framed = raw_levels(
             resize_checked_map(
                 self.maps[label], plan.frame_size_wh, interpolation
             )
         )
-        cuts = self.searching.cuts_at(
+        flags = search_flags({kind for _, kind in wanted}, plan.contours)
+        ious, kinds = look_at_map(
             framed,
+            cv2.transpose(framed),
             plan.shared_thresholds[interpolation],
             otsu_cut(framed[1:-1, 1:-1]),
-        )
-        flags = search_flags({kind for _, kind in wanted}, plan.contours)
-        ious, kinds = self.loops.look_at_boxes(
-            self.searching.search_cuts(framed, cuts, *flags),
+            *flags,
             plan.looks(wanted),
             self.gt_boxes,
         )

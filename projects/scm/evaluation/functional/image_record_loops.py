@@ -1,10 +1,11 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
-"""The loop of :mod:`.image_record`, compiled."""
+"""The loops of :mod:`.image_record`, compiled."""
 
 import numpy as np
 
 from projects.scm.utils.compiling import njit
 
+from .contours.searching import cuts_at, search_framed
 from .error_breakdown_loops import kinds_of
 from .threshold_box_loops import best_ious, finished
 
@@ -60,3 +61,37 @@ def look_at_boxes(
         ious[at], kinds[at] = best[place[-1]], kind[place[-1]]
         at += 1
     return ious, kinds
+
+
+@njit(cache=True, nogil=True)
+def look_at_map(
+    framed: np.ndarray,
+    turned: np.ndarray,
+    thresholds: np.ndarray,
+    otsu_cut: int,
+    largest: bool | None,
+    every: bool | None,
+    looks: np.ndarray,
+    gt_boxes: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Search a map and compare its boxes, in one call.
+
+    Each call takes Python's lock again when it ends, for which threads that
+    evaluate wait for each other.
+
+    Args:
+        framed (np.ndarray): See :func:`~.contours.searching.search_framed`.
+        turned (np.ndarray): The same.
+        thresholds (np.ndarray): (n,) float64 in [0, 1].
+        otsu_cut (int): Otsu's grey level.
+        largest (bool | None): See ``search_framed``.
+        every (bool | None): The same.
+        looks (np.ndarray): See :func:`look_at_boxes`.
+        gt_boxes (np.ndarray): The same.
+
+    Returns:
+        tuple: See :func:`look_at_boxes`.
+    """
+    cuts = cuts_at(framed, thresholds, otsu_cut)
+    found = search_framed(framed, turned, cuts, largest, every)
+    return look_at_boxes(found, looks, gt_boxes)

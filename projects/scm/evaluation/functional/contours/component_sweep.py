@@ -34,6 +34,7 @@ class Sweep(NamedTuple):
     column_summits: np.ndarray  # (m,) int32, the summit of each
     roots: np.ndarray  # (S,) int32, live roots come first
     done: np.ndarray  # (5,) int64: hills, column hills, joins, live, summits
+    places: np.ndarray  # (n,) int32, -1 between the uses of who sorts roots
 
 
 X0, Y0, X1, Y1, FIRST = range(5)
@@ -72,6 +73,7 @@ def start_sweep(forest: HillForest, hills: Hills, columns: Hills) -> Sweep:
         column_summits,
         np.empty(forest.heights.size, np.int32),
         np.zeros(5, np.int64),
+        np.full(hills.tops.size, -1, np.int32),
     )
 
 

@@ -76,8 +76,16 @@ def _components_at(
     """Roots in raster order of first pixels; the next call overwrites them."""
     live = sweep_to(forest, hills, columns, sweep, cut)
     roots = sweep.roots[:live]
-    if live > 64:
-        roots[:] = roots[np.argsort(sweep.extents[roots, FIRST])]
+    if live > 64:  # each hill is the first one of one root at most
+        places = sweep.places
+        for root in roots:
+            places[sweep.extents[root, FIRST]] = root
+        count = 0
+        for hill in range(places.size):
+            if places[hill] >= 0:
+                roots[count] = places[hill]
+                places[hill] = -1
+                count += 1
     else:  # few, and in order but for the new ones
         for i in range(1, live):
             root = roots[i]
@@ -125,7 +133,9 @@ def _find_holes(
             )
             for j in range(begin, end):
                 roots[j] = found[1 + j - begin]
-                extents[j] = sweep.extents[roots[j]]
+                # By number: to assign an array costs seconds of compiling.
+                for side in range(5):
+                    extents[j, side] = sweep.extents[roots[j], side]
     return roots, extents, offsets
 
 

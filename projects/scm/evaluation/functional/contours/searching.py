@@ -75,18 +75,29 @@ def search_cuts(
         same of all contours. What is not wanted has no box.
     """
     # OpenCV transposes a map in a quarter of the time of a compiled loop.
-    return _search(framed, cv2.transpose(framed), cuts, largest, every)
+    return search_framed(framed, cv2.transpose(framed), cuts, largest, every)
 
 
 @njit(cache=True, nogil=True)
-def _search(
+def search_framed(
     framed: np.ndarray,
     turned: np.ndarray,
     cuts: np.ndarray,
     largest: bool | None,
     every: bool | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """:func:`search_cuts` of a map that is transposed already."""
+    """:func:`search_cuts` of a map that is transposed already, compiled.
+
+    Args:
+        framed (np.ndarray): (H, W) uint8, levels with a frame of 0.
+        turned (np.ndarray): (W, H) uint8, its transpose, contiguous.
+        cuts (np.ndarray): See :func:`search_cuts`, as the others.
+        largest (bool | None): Whether to find the largest contour.
+        every (bool | None): Whether to find all contours.
+
+    Returns:
+        tuple: See :func:`search_cuts`.
+    """
     falling, place = distinct_cuts(cuts)
     terrain = survey(framed, turned)
     boxes = every_box = np.empty((0, 4), np.int64)
