@@ -92,7 +92,7 @@ def fit_boxes(
         return FittedBoxes(boxes, np.zeros(len(boxes), bool))
     far = np.array(size)
     leaves = ((boxes[:, :2] < 0) | (boxes[:, 2:] > far)).any(axis=1)
-    limits = np.concatenate([far, far]) - last_pixel
+    limits = np.array(size * 2) - last_pixel
     return FittedBoxes(np.minimum(np.maximum(boxes, 0), limits), leaves)
 
 

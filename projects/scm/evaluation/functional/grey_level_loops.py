@@ -8,6 +8,9 @@ import numpy as np
 
 from projects.scm.utils.compiling import njit
 
+#: Levels of smaller ranges are left to NumPy: their inverse may overflow.
+LEAST_SPAN = 1e-300
+
 
 @njit(cache=True, nogil=True)
 def _extremes(values: np.ndarray) -> tuple[float, float]:
@@ -46,7 +49,7 @@ def raw_levels_of(values: np.ndarray) -> tuple[np.ndarray, bool]:
     span = high - low
     height, width = values.shape
     framed = _frame(height, width)
-    if not 0 < span < np.inf:
+    if not LEAST_SPAN < span < np.inf:
         return framed, True
     # Products take less time than quotients, but are off by up to 2^-51. Where
     # a little less and a little more are of one level, so is the quotient;
@@ -65,7 +68,7 @@ def raw_levels_of(values: np.ndarray) -> tuple[np.ndarray, bool]:
         if unlike != 0:
             for x in range(width):
                 out[x] = np.uint8(np.int32((row[x] - low) / span * 255))
-    return framed, bad > 0 or not np.isfinite(above)
+    return framed, bad > 0
 
 
 @njit(cache=True, nogil=True)

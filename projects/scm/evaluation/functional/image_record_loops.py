@@ -23,7 +23,7 @@ def look_at_boxes(
     """Compare the boxes of a map with true boxes, in several ways at once.
 
     Args:
-        found (tuple): Of :func:`~.contours.searching.search_cuts`, at n
+        found (tuple): Of :func:`~.contours.searching.search_framed`, at n
             thresholds and then at Otsu's.
         looks (np.ndarray): (l, 9) int64, see ``EvaluationPlan.looks``.
         gt_boxes (np.ndarray): (g, 4) float64, inclusive.

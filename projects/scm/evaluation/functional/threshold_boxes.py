@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -132,10 +133,13 @@ def _search(framed: np.ndarray, cuts: np.ndarray, contours: str) -> CutBoxes:
         raise ValueError(
             f'contours: expected one of {CONTOURS}, got {contours!r}'
         )
-    from .contours.searching import search_cuts
+    from .contours.searching import search_framed
 
-    place, boxes, offsets, all_boxes, all_offsets = search_cuts(
-        framed, cuts, *search_flags((contours,), (contours,))
+    place, boxes, offsets, all_boxes, all_offsets = search_framed(
+        framed,
+        cv2.transpose(framed),
+        cuts,
+        *search_flags((contours,), (contours,)),
     )
     if contours == 'largest':
         return CutBoxes(boxes, offsets, place)
@@ -153,7 +157,7 @@ def search_flags(
             the others is compiled.
 
     Returns:
-        tuple: For :func:`~.contours.searching.search_cuts`.
+        tuple: For :func:`~.contours.searching.search_framed`.
     """
     return tuple(
         kind in wanted if kind in possible else None for kind in CONTOURS

@@ -15,7 +15,7 @@ import numpy as np
 from projects.scm.utils.compiling import njit
 
 from .hill_forest import HillForest, component_of
-from .hills import Hills, falling_order
+from .hills import Hills, falling_order, hill_at
 
 NOWHERE = 1 << 30
 
@@ -34,7 +34,6 @@ class Sweep(NamedTuple):
     column_summits: np.ndarray  # (m,) int32, the summit of each
     roots: np.ndarray  # (S,) int32, live roots come first
     done: np.ndarray  # (5,) int64: hills, column hills, joins, live, summits
-    places: np.ndarray  # (n,) int32, -1 between the uses of who sorts roots
 
 
 X0, Y0, X1, Y1, FIRST = range(5)
@@ -53,14 +52,8 @@ def start_sweep(forest: HillForest, hills: Hills, columns: Hills) -> Sweep:
         Sweep: Before the highest cut.
     """
     column_summits = np.empty(columns.tops.size, np.int32)
-    # Column hills come from left to right, and so does what holds them.
-    holders = hills.first[:-1].copy()
     for i in range(columns.tops.size):
-        x, y = columns.rows[i], columns.peaks[i]
-        hill = holders[y]
-        while hill + 1 < hills.first[y + 1] and hills.starts[hill + 1] <= x:
-            hill += 1
-        holders[y] = hill
+        hill = hill_at(hills, columns.peaks[i], columns.rows[i])
         column_summits[i] = forest.summits[hill]
     extents = np.empty((forest.heights.size, 5), np.int32)
     extents[:, X0] = extents[:, Y0] = extents[:, FIRST] = NOWHERE
@@ -73,7 +66,6 @@ def start_sweep(forest: HillForest, hills: Hills, columns: Hills) -> Sweep:
         column_summits,
         np.empty(forest.heights.size, np.int32),
         np.zeros(5, np.int64),
-        np.full(hills.tops.size, -1, np.int32),
     )
 
 

@@ -118,15 +118,7 @@ def _mark_diagonals(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @njit(cache=True, nogil=True, inline='always')
 def _add_edge(
-    absorbers: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    weights: np.ndarray,
-    count: int,
-    tops: np.ndarray,
-    a: int,
-    b: int,
-    weight: int,
+    edges: _Edges, count: int, tops: np.ndarray, a: int, b: int, weight: int
 ) -> int:
     """Keep an edge, a before b, or let one of the hills absorb the other.
 
@@ -138,13 +130,15 @@ def _add_edge(
         int: How many edges are kept.
     """
     top_a, top_b = tops[a], tops[b]
+    absorbers = edges.absorbers
     own_a, own_b = absorbers[a], absorbers[b]
     touch = weight > 0
     takes_b = touch & (weight == top_b) & (top_a >= top_b) & (own_b < 0)
     takes_a = touch & (weight == top_a) & (top_b > top_a) & (own_a < 0)
     absorbers[b] = a if takes_b else own_b
     absorbers[a] = b if takes_a else own_a
-    first[count], second[count], weights[count] = a, b, weight
+    edges.first[count], edges.second[count] = a, b
+    edges.weights[count] = weight
     return count + (touch & ~(takes_a | takes_b))
 
 
@@ -166,26 +160,18 @@ def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
     else:
         marks, filled = np.zeros((0, 0), np.uint8), np.zeros(0, np.int32)
     most = 3 * tops.size + 16 * filled.size + 1  # one that does not count
-    absorbers = np.full(tops.size, -1, np.int32)
-    first = np.empty(most, np.int32)
-    second = np.empty(most, np.int32)
-    weights = np.empty(most, np.uint8)
+    edges = _Edges(
+        np.full(tops.size, -1, np.int32),
+        np.empty(most, np.int32),
+        np.empty(most, np.int32),
+        np.empty(most, np.uint8),
+    )
     count = 0
     for y in range(height):
         above = levels[y]
         for a in range(rows_at[y] + 1, rows_at[y + 1]):
             valley = above[starts[a] - 1]
-            count = _add_edge(
-                absorbers,
-                first,
-                second,
-                weights,
-                count,
-                tops,
-                a - 1,
-                a,
-                valley,
-            )
+            count = _add_edge(edges, count, tops, a - 1, a, valley)
         if y + 1 == height:
             break
         below = levels[y + 1]
@@ -195,9 +181,7 @@ def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
             end_a, end_b = ends[a], ends[b]
             end = min(end_a, end_b)
             weight = _meeting(above, below, x, end - 1, peaks[a], peaks[b])
-            count = _add_edge(
-                absorbers, first, second, weights, count, tops, a, b, weight
-            )
+            count = _add_edge(edges, count, tops, a, b, weight)
             a += end == end_a
             b += end == end_b
             x = end
@@ -208,17 +192,19 @@ def _find_edges(levels: np.ndarray, hills: Hills, diagonal: bool) -> _Edges:
                 if marks[y, x] >> rising & 1:
                     upper, lower = x + rising, x + 1 - rising
                     count = _add_edge(
-                        absorbers,
-                        first,
-                        second,
-                        weights,
+                        edges,
                         count,
                         tops,
                         hill_at(hills, y, upper),
                         hill_at(hills, y + 1, lower),
                         min(levels[y, upper], levels[y + 1, lower]),
                     )
-    return _Edges(absorbers, first[:count], second[:count], weights[:count])
+    return _Edges(
+        edges.absorbers,
+        edges.first[:count],
+        edges.second[:count],
+        edges.weights[:count],
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -77,14 +77,13 @@ def _components_at(
     live = sweep_to(forest, hills, columns, sweep, cut)
     roots = sweep.roots[:live]
     if live > 64:  # each hill is the first one of one root at most
-        places = sweep.places
+        first_of = np.full(hills.tops.size, -1, np.int32)
         for root in roots:
-            places[sweep.extents[root, FIRST]] = root
+            first_of[sweep.extents[root, FIRST]] = root
         count = 0
-        for hill in range(places.size):
-            if places[hill] >= 0:
-                roots[count] = places[hill]
-                places[hill] = -1
+        for root in first_of:
+            if root >= 0:
+                roots[count] = root
                 count += 1
     else:  # few, and in order but for the new ones
         for i in range(1, live):

@@ -1,7 +1,6 @@
 # Copyright (c) SCM-WSOL contributors. All rights reserved.
 """A whole search of a framed map, in one compiled call."""
 
-import cv2
 import numpy as np
 
 from projects.scm.utils.compiling import njit
@@ -50,8 +49,10 @@ def cuts_at(
     return cuts
 
 
-def search_cuts(
+@njit(cache=True, nogil=True)
+def search_framed(
     framed: np.ndarray,
+    turned: np.ndarray,
     cuts: np.ndarray,
     largest: bool | None,
     every: bool | None,
@@ -62,6 +63,8 @@ def search_cuts(
 
     Args:
         framed (np.ndarray): (h + 2, w + 2) uint8, levels with a frame of 0.
+        turned (np.ndarray): (w + 2, h + 2) uint8, its transpose, contiguous:
+            OpenCV's takes a quarter of the time of a compiled loop.
         cuts (np.ndarray): (n,) int64 in [0, 255], in any order.
         largest (bool | None): Whether to find the contour with the largest
             area, the first of several in OpenCV's order.
@@ -73,30 +76,6 @@ def search_cuts(
         largest contours (m, 4) int64 half-open ``x0, y0, x1, y1`` and
         (k + 1,) int64 rising, where those of each distinct cut start; the
         same of all contours. What is not wanted has no box.
-    """
-    # OpenCV transposes a map in a quarter of the time of a compiled loop.
-    return search_framed(framed, cv2.transpose(framed), cuts, largest, every)
-
-
-@njit(cache=True, nogil=True)
-def search_framed(
-    framed: np.ndarray,
-    turned: np.ndarray,
-    cuts: np.ndarray,
-    largest: bool | None,
-    every: bool | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """:func:`search_cuts` of a map that is transposed already, compiled.
-
-    Args:
-        framed (np.ndarray): (H, W) uint8, levels with a frame of 0.
-        turned (np.ndarray): (W, H) uint8, its transpose, contiguous.
-        cuts (np.ndarray): See :func:`search_cuts`, as the others.
-        largest (bool | None): Whether to find the largest contour.
-        every (bool | None): Whether to find all contours.
-
-    Returns:
-        tuple: See :func:`search_cuts`.
     """
     falling, place = distinct_cuts(cuts)
     terrain = survey(framed, turned)
